@@ -1,0 +1,70 @@
+"""The composition root: puts the parts together from `Settings`. Importing it does nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import platformdirs
+
+from digest import resources
+from digest.arxiv.answers import Answers
+from digest.arxiv.client import Client
+from digest.classify import model
+from digest.core.domain import Announcement
+from digest.daily import Daily, Made
+from digest.render.markdown import Renderer
+from digest.settings import FILE, Settings
+from digest.source import Source
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The program, for one set of settings."""
+
+    settings: Settings
+    now: datetime
+    say: Say
+    warn: Say
+
+    def run(self, day: date | None) -> Made:
+        """Make the digest of *day*, or of the newest announcement."""
+        settings = self.settings
+        return self._made(self._source().announcement(settings.category, day, self.now, settings.source))
+
+    def run_sample(self) -> Made:
+        """Make the digest of the bundled announcement of invented papers."""
+        page = resources.sample()
+        return self._made(self._source().from_bytes("cs.CV", None, page, service="sample", name="models/sample/new.html"))
+
+    def _made(self, announcement: Announcement) -> Made:
+        settings = self.settings
+        daily = Daily(
+            resources.taxonomy(),
+            lambda: model.load(settings.model or resources.folder("models") / "default"),
+            Renderer(resources.folder("templates")),
+            self.say,
+            self.warn,
+        )
+        return daily.run(announcement, out=settings.out, layout=settings.layout, include=settings.include)
+
+    def _source(self) -> Source:
+        settings = self.settings
+        data = settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
+        client = Client(settings.seconds_between, data, settings.contact, settings.loopback, say=self.say)
+        return Source(client.get, Answers(data), resources.calendar(), settings.arxiv_url, self.say)
+
+
+def train(abstracts: Path, out: Path, name: str) -> dict[str, object]:
+    """Teach a model from a corpus of labelled papers and write it to *out*; return what it was trained on."""
+    # Imported here because it brings scikit-learn, which takes longer than a whole digest.
+    from digest import training
+
+    return training.teach(abstracts, resources.taxonomy().shelves(), out, name=name)
+
+
+def settings_files() -> tuple[Path, ...]:
+    """Return where a settings file may lie: the working directory first, then the user's configuration folder."""
+    return (Path(FILE), platformdirs.user_config_path("cvdigest", appauthor=False) / FILE)

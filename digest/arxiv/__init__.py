@@ -1,0 +1,1 @@
+"""What arXiv's services say, and the one client that asks them."""

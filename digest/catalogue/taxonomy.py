@@ -1,0 +1,73 @@
+"""The topics of the catalogue and their subtopics: text in, a `Taxonomy` out."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from digest.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Subtopic:
+    """A part of a topic."""
+
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A section of the catalogue."""
+
+    slug: str
+    name: str
+    heading: str
+    """What the catalogue that the project started from calls it."""
+    subtopics: tuple[Subtopic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taxonomy:
+    """All topics, in the catalogue's order."""
+
+    topics: tuple[Topic, ...]
+
+    def names(self) -> Mapping[str, str]:
+        """Return the name of every topic by slug."""
+        return {topic.slug: topic.name for topic in self.topics}
+
+    def subtopic_names(self) -> Mapping[tuple[str, str], str]:
+        """Return the name of every subtopic by the slugs of its topic and of itself."""
+        return {(topic.slug, sub.slug): sub.name for topic in self.topics for sub in topic.subtopics}
+
+    def shelves(self) -> tuple[tuple[str, str], ...]:
+        """Return the slugs of every topic and subtopic, in the catalogue's order."""
+        return tuple(self.subtopic_names())
+
+
+def parse(text: str, *, source: str = "taxonomy.toml") -> Taxonomy:
+    """Read a taxonomy written in TOML; *source* is the name that errors give it.
+
+    Raises:
+        SettingsError: the text is malformed, or a slug stands twice.
+
+    """
+    try:
+        table = tomllib.loads(text)
+        topics = tuple(
+            Topic(
+                item["slug"],
+                item["name"],
+                item.get("heading", item["name"]),
+                tuple(Subtopic(sub["slug"], sub["name"]) for sub in item["subtopics"]),
+            )
+            for item in table["topic"]
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as exc:
+        msg = f"{source} is not a taxonomy: {exc}"
+        raise SettingsError(msg) from exc
+    taxonomy = Taxonomy(topics)
+    if len(taxonomy.names()) != len(topics) or len(taxonomy.shelves()) != sum(len(topic.subtopics) for topic in topics):
+        msg = f"{source} names a topic or a subtopic twice"
+        raise SettingsError(msg)
+    return taxonomy

@@ -1,0 +1,293 @@
+"""The model in use: two linear classifiers over TF-IDF, as plain arrays.
+
+A model is a folder of data; nothing in it can run:
+
+``manifest.json``
+    What it is and what it was trained on; the sha256, size, shape and dtype of each other file; the calibration.
+``vocabulary.txt``
+    One n-gram a line, in the order of the columns, titles' n-grams with the prefix ``title:``.
+``idf.npy``
+    float32, shape (n-grams,).
+``weights.npy``
+    int8, shape (n-grams, topics + subtopics): each column is to be multiplied by its scale.
+``scales.npy`` and ``intercepts.npy``
+    float32, shape (topics + subtopics,).
+
+The files are checked against the manifest before NumPy sees them. Loading needs no scikit-learn, which would take longer
+than the whole digest; that the scores are those of scikit-learn's own estimators is tested.
+
+The score of a topic is its classifier's margin plus a share of its best subtopic's; a softmax whose two temperatures were
+fitted on papers the classifiers had not seen makes probabilities of it (temperature scaling, Guo et al. 2017,
+arXiv:1706.04599).
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digest.classify.features import TITLE, Field, full_text
+from digest.core.domain import Classification, ModelInfo, Shelf
+from digest.errors import ModelError
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_ARRAYS = {"idf": "float32", "weights": "int8", "scales": "float32", "intercepts": "float32"}
+_MAX_BYTES = 32 * 2**20
+_MAX_MANIFEST = 2**20
+_HEADER = 4096
+_BATCH = 256
+_SECOND_SHELF = 0.2
+"""A topic other than the best one is named when it is at least this likely."""
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How margins become probabilities; fitted by cross-validation (see `digest.classify.train`)."""
+
+    subtopic_share: float
+    """How much of its best subtopic's margin is added to a topic's."""
+    topic_scale: float
+    subtopic_scale: float
+    unsure_below: float
+    """A best topic less likely than this is marked unsure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model. Columns of the arrays are the topics, then the subtopics, both in the catalogue's order."""
+
+    info: ModelInfo
+    topics: tuple[str, ...]
+    subtopics: tuple[tuple[str, str], ...]
+    """Topic and subtopic of each column after the topics'."""
+    text: Field
+    title: Field
+    idf: Floats
+    weights: Floats
+    """Shape (n-grams, topics + subtopics)."""
+    intercepts: Floats
+    calibration: Calibration
+
+    def classify(self, papers: Iterable[tuple[str, str]]) -> list[Classification]:
+        """Return what the model thinks of each (title, abstract), in order."""
+        margins = self.margins(list(papers))
+        of_topic, within = self.probabilities(margins)
+        likeliest = [within[:, own].argmax(axis=1).tolist() if own else [] for own in self.children()]
+        slugs = [[self.subtopics[column][1] for column in own] for own in self.children()]
+        order = np.argsort(-of_topic, axis=1, kind="stable").tolist()
+        return [
+            self._judge(row, ranked, number, likeliest, slugs)
+            for number, (row, ranked) in enumerate(zip(of_topic.tolist(), order, strict=True))
+        ]
+
+    def margins(self, papers: Sequence[tuple[str, str]]) -> Floats:
+        """Return the margins of the linear classifiers, shape (papers, topics + subtopics)."""
+        result = np.empty((len(papers), len(self.intercepts)), dtype=np.float32)
+        for start in range(0, len(papers), _BATCH):
+            batch = papers[start : start + _BATCH]
+            fields = (
+                self._weighed(*self.text.columns([full_text(*paper) for paper in batch]), len(batch)),
+                self._weighed(*self.title.columns([title for title, _ in batch]), len(batch)),
+            )
+            for row in range(len(batch)):
+                # One row after another: the result is the same to the bit however papers are batched.
+                columns, weights = zip(*((field[0][field[2][row]], field[1][field[2][row]]) for field in fields), strict=True)
+                result[start + row] = np.concatenate(weights) @ self.weights[np.concatenate(columns)] + self.intercepts
+        return result
+
+    def _weighed(self, rows: NDArray[np.int64], grams: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], Floats, list[slice]]:
+        """Return the columns of one field, each once per paper, their TF-IDF weights, and where each paper's stand.
+
+        Weights are sublinear in the count and smoothed, and those of one paper have length 1.
+        """
+        width = len(self.idf)
+        keys, counts = np.unique(rows * width + grams, return_counts=True)
+        owners, columns = np.divmod(keys, width)
+        weights = (1 + np.log(counts)).astype(np.float32) * self.idf[columns]
+        bounds = np.searchsorted(owners, np.arange(count + 1)).tolist()
+        places = [slice(*pair) for pair in pairwise(bounds)]
+        for place in places:
+            own = weights[place]
+            weights[place] = own / np.sqrt(own @ own) if len(own) else own
+        return columns, weights, places
+
+    def probabilities(self, margins: Floats) -> tuple[Floats, Floats]:
+        """Return the probability of each topic, and of each subtopic within its topic, for rows of *margins*."""
+        count = len(self.topics)
+        topics, subtopics = margins[:, :count], margins[:, count:]
+        best = np.stack([subtopics[:, own].max(axis=1, initial=-1.0) for own in self.children()], axis=1)
+        scores = topics + self.calibration.subtopic_share * best
+        of_topic = softmax(scores * self.calibration.topic_scale)
+        within = np.zeros_like(subtopics)
+        for own in self.children():
+            if own:
+                within[:, own] = softmax(subtopics[:, own] * self.calibration.subtopic_scale)
+        return of_topic, within
+
+    def children(self) -> list[list[int]]:
+        """Return the subtopics of each topic, as columns of an array of subtopics."""
+        return [[column for column, (parent, _) in enumerate(self.subtopics) if parent == topic] for topic in self.topics]
+
+    def _judge(
+        self, probabilities: list[float], ranked: list[int], number: int, likeliest: list[list[int]], slugs: list[list[str]]
+    ) -> Classification:
+        """Return the shelves of paper *number*: the best topic, and every other one that is likely enough."""
+        shelves: list[Shelf] = []
+        for topic in ranked:
+            probability = probabilities[topic]
+            if shelves and probability < _SECOND_SHELF:
+                break
+            subtopic = slugs[topic][likeliest[topic][number]] if slugs[topic] else ""
+            shelves.append(Shelf(self.topics[topic], subtopic, round(probability, 4)))
+        return Classification(tuple(shelves), unsure=shelves[0].probability < self.calibration.unsure_below)
+
+
+def softmax(scores: Floats) -> Floats:
+    """Return the softmax of each row."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    result: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return result
+
+
+def save(  # noqa: PLR0913 - a model has this many parts
+    folder: Path,
+    *,
+    name: str,
+    vocabulary: Sequence[str],
+    arrays: dict[str, NDArray[Any]],
+    topics: Sequence[str],
+    subtopics: Sequence[tuple[str, str]],
+    stop_words: frozenset[str],
+    calibration: Calibration,
+    about: dict[str, Any],
+) -> None:
+    """Write a model into *folder*: its files, and a manifest that fixes each byte of them.
+
+    *about* says what it was trained on and with; it is kept in the manifest as it is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {"vocabulary.txt": "\n".join(vocabulary).encode() + b"\n"}
+    described: dict[str, dict[str, Any]] = {"vocabulary.txt": {}}
+    for key, dtype in _ARRAYS.items():
+        array = np.ascontiguousarray(arrays[key], dtype=dtype)
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        contents[f"{key}.npy"] = buffer.getvalue()
+        described[f"{key}.npy"] = {"shape": list(array.shape), "dtype": dtype}
+    for file, content in contents.items():
+        described[file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **described[file]}
+        (folder / file).write_bytes(content)
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "files": described,
+        "topics": list(topics),
+        "subtopics": [list(pair) for pair in subtopics],
+        "stop_words": sorted(stop_words),
+        "calibration": {key: getattr(calibration, key) for key in Calibration.__slots__},
+        "about": about,
+    }
+    # The manifest last: a folder without one is no model.
+    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def load(folder: Path) -> Model:
+    """Read the model in *folder*.
+
+    Raises:
+        ModelError: there is none, or it is damaged, foreign, too large or not a model at all. Nothing in it is run.
+
+    """
+    try:
+        return _load(folder)
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowError, MemoryError, RecursionError) as exc:
+        msg = f"the model in {folder} cannot be used: {exc or type(exc).__name__}"
+        raise ModelError(msg) from exc
+
+
+def _load(folder: Path) -> Model:
+    raw = _read(folder / _MANIFEST, _MAX_MANIFEST)
+    manifest = json.loads(raw)
+    if manifest["format"] != FORMAT:
+        msg = f"its format is {manifest['format']!r}, not {FORMAT}"
+        raise ValueError(msg)
+    files = {name: _checked(folder / name, manifest["files"][name]) for name in ("vocabulary.txt", *(f"{key}.npy" for key in _ARRAYS))}
+    arrays = {key: _array(files[f"{key}.npy"], manifest["files"][f"{key}.npy"]["shape"], dtype) for key, dtype in _ARRAYS.items()}
+    grams = files["vocabulary.txt"].decode().splitlines()
+    topics = tuple(map(str, manifest["topics"]))
+    subtopics = tuple((str(topic), str(sub)) for topic, sub in manifest["subtopics"])
+    outputs = len(topics) + len(subtopics)
+    wanted = {"idf": (len(grams),), "weights": (len(grams), outputs), "scales": (outputs,), "intercepts": (outputs,)}
+    if not topics or any(arrays[key].shape != shape for key, shape in wanted.items()) or not {pair[0] for pair in subtopics} <= set(topics):
+        msg = "its files do not fit each other"
+        raise ValueError(msg)
+    vocabulary: dict[str, int] = {}
+    title_vocabulary: dict[str, int] = {}
+    for column, gram in enumerate(grams):
+        if gram.startswith(TITLE):
+            title_vocabulary[gram.removeprefix(TITLE)] = column
+        else:
+            vocabulary[gram] = column
+    stops = frozenset(map(str, manifest["stop_words"]))
+    calibration = Calibration(**{key: float(manifest["calibration"][key]) for key in Calibration.__slots__})
+    if not all(np.isfinite(list(map(float, (getattr(calibration, key) for key in Calibration.__slots__))))):
+        msg = "its calibration is not finite"
+        raise ValueError(msg)
+    return Model(
+        ModelInfo(str(manifest["name"]), hashlib.sha256(raw).hexdigest()),
+        topics,
+        subtopics,
+        Field.build(vocabulary, stops),
+        Field.build(title_vocabulary, stops),
+        arrays["idf"],
+        arrays["weights"].astype(np.float32) * arrays["scales"],
+        arrays["intercepts"],
+        calibration,
+    )
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        msg = f"{path.name} is larger than {limit} bytes"
+        raise ValueError(msg)
+    return content
+
+
+def _checked(path: Path, entry: dict[str, Any]) -> bytes:
+    """Return the content of *path* if its size and its sha256 are those of the manifest's *entry*."""
+    content = _read(path, _MAX_BYTES)
+    if len(content) != entry["bytes"] or hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        msg = f"{path.name} is not the file that the manifest names"
+        raise ValueError(msg)
+    return content
+
+
+def _array(content: bytes, shape: list[int], dtype: str) -> NDArray[Any]:
+    """Return the array in *content*, after its header has been found to claim no more than there is."""
+    buffer = io.BytesIO(content)
+    version = np.lib.format.read_magic(buffer)
+    if version != (1, 0):
+        msg = f"an array of version {version}"
+        raise ValueError(msg)
+    claimed, fortran, kind = np.lib.format.read_array_header_1_0(buffer, max_header_size=_HEADER)
+    size = int(np.prod(claimed, dtype=np.int64)) * kind.itemsize
+    if kind.hasobject or kind.name != dtype or fortran or list(claimed) != shape or size != len(content) - buffer.tell():
+        msg = f"an array of {kind} {claimed} where {dtype} {tuple(shape)} was announced"
+        raise ValueError(msg)
+    array = np.frombuffer(content, dtype=kind, offset=buffer.tell()).reshape(claimed)
+    if kind.kind == "f" and not np.isfinite(array).all():
+        msg = "an array that is not finite"
+        raise ValueError(msg)
+    return array

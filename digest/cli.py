@@ -1,0 +1,185 @@
+"""Arguments in, exit status out.
+
+Results go to standard output; progress, warnings and errors to standard error. What is heavy is imported when a command
+needs it, so that ``cvdigest --help`` answers at once.
+"""
+
+import argparse
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from digest import __version__
+from digest.errors import DigestError, UsageError
+
+if TYPE_CHECKING:
+    from digest.daily import Made
+
+INTERRUPTED = 130
+
+_OPTIONS = ("category", "layout", "include", "out", "source", "arxiv_url", "pace", "now", "data", "model", "contact")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    console = _Console(quiet=options.quiet)
+    try:
+        status: int = options.command(options, console)
+        with suppress(ValueError):  # standard output may have been closed on purpose
+            sys.stdout.flush()
+    except DigestError as exc:
+        if options.debug:
+            traceback.print_exc()
+        console.error(str(exc))
+        return exc.exit_status
+    except KeyboardInterrupt:
+        console.error("interrupted; run it again to go on")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be said to it, and Python must not try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as exc:
+        if options.debug:
+            raise
+        console.error(f"an error of this program ({type(exc).__name__}: {exc}); run it again with --debug and report what it prints")
+        return 1
+    return status
+
+
+class _Console:
+    """What is said on standard error."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+
+    def say(self, line: str) -> None:
+        if not self._quiet:
+            self._print("36", "·", line)
+
+    def warn(self, line: str) -> None:
+        self._print("33", "warning:", line)
+
+    def error(self, line: str) -> None:
+        self._print("31", "cvdigest:", line)
+
+    def _print(self, colour: str, mark: str, line: str) -> None:
+        # Parts of a line may come out of an answer or a file: nothing in it may steer the terminal.
+        text = "".join(letter if letter.isprintable() else " " for letter in line)
+        print(f"\x1b[{colour}m{mark}\x1b[0m {text}" if self._terminal else f"{mark} {text}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cvdigest",
+        description="arXiv's daily computer-vision announcement, sorted by the field's own table of contents.",
+        epilog="Exit status: 0 done (also for a date without an announcement), 1 failed, 2 wrong use or settings, "
+        "69 arXiv cannot be reached, 75 not announced yet: try later.",
+    )
+    parser.add_argument("--version", action="version", version=f"cvdigest {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_train(commands)
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = _command(commands, "run", _run, "make the digest of a date, by default of the newest announcement")
+    run.add_argument("--date", metavar="YYYY-MM-DD", help="the date that arXiv prints (default: the newest that it states)")
+    run.add_argument("--category", metavar="CAT", help="any arXiv category (default: cs.CV)")
+    run.add_argument("--layout", metavar="LAYOUT", help="topics, one section per topic, or classic, one flat list (default: topics)")
+    run.add_argument("--include", metavar="KINDS", help="new, cross and replaced, with commas (default: new,cross)")
+    run.add_argument("--out", metavar="DIR", help="where the pages go (default: ./digests)")
+    run.add_argument("--source", metavar="SOURCE", help="auto, listing, catchup or file:PATH (default: auto)")
+    run.add_argument("--arxiv-url", metavar="URL", help="one base URL for all of arXiv's addresses, for replays")
+    run.add_argument("--pace", metavar="SECONDS", help="least time between two requests (default: 15, arXiv's own; 0 on loopback)")
+    run.add_argument("--now", metavar="INSTANT", help="take this instant for now: 2026-11-20T03:00Z")
+    run.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
+    run.add_argument("--model", metavar="DIR", help="another model than the bundled one")
+    run.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
+    run.add_argument("--sample", action="store_true", help="make the digest of the bundled, invented announcement")
+    run.add_argument("--json", action="store_true", help="print the edition as JSON and nothing else")
+
+
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = _command(commands, "train", _train, "teach a model from labelled papers")
+    train.add_argument(
+        "--abstracts", metavar="FILE", required=True, help="JSON lines with title, abstract, topic, subtopic, votes; .gz too"
+    )
+    train.add_argument("--out", metavar="DIR", required=True, help="the folder to write the model to")
+    train.add_argument("--name", default="default", help="the model's name (default: default)")
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    function: Callable[[argparse.Namespace, _Console], int],
+    what: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+    parser.set_defaults(command=function)
+    parser.add_argument("--quiet", action="store_true", help="say nothing but warnings and errors")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _run(options: argparse.Namespace, console: _Console) -> int:
+    from digest import app, settings
+
+    read = settings.read({name: getattr(options, name) for name in _OPTIONS}, os.environ, app.settings_files())
+    day = _date(options.date)
+    program = app.App(read, read.now or datetime.now(UTC), console.say, console.warn)
+    made = program.run_sample() if options.sample else program.run(day)
+    if options.json:
+        sys.stdout.write(made.json)
+    elif not options.quiet:
+        _report(made)
+    return 0
+
+
+def _date(value: str | None) -> date | None:
+    if value is None:
+        return None
+    # Python would also read 20261120 and 2026-W47-5, as dates that nobody meant.
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    msg = f"--date: {value!r} is no date"
+    raise UsageError(msg, advice="write it as YYYY-MM-DD: 2026-11-20")
+
+
+def _report(made: "Made") -> None:
+    """Print what was made: on a terminal a table of topics, elsewhere plain lines."""
+    edition = made.edition
+    if made.path is None:
+        print(edition.reason)
+        return
+    counts = edition.counts
+    replaced = counts["replaced"] + counts["replaced-cross"]
+    announced = f"{counts['new']} new, {counts['cross']} cross-listed, {replaced} replaced"
+    print(f"{edition.category} {edition.date}: {announced}; {len(edition.items)} listed")
+    if sys.stdout.isatty():
+        width = max((len(section.name) for section in edition.sections), default=0)
+        most = max((len(section.items) for section in edition.sections), default=1)
+        for section in edition.sections:
+            count = len(section.items)
+            print(f"  {section.name:<{width}}  {count:>4}  {'█' * max(1, round(24 * count / most))}")
+    print(made.path)
+
+
+def _train(options: argparse.Namespace, console: _Console) -> int:
+    from pathlib import Path
+
+    from digest import app
+
+    console.say("training; this takes about a minute")
+    about = app.train(Path(options.abstracts), Path(options.out), options.name)
+    print(f"{options.out}: trained on {about['papers']} papers")
+    return 0

@@ -1,0 +1,89 @@
+"""One day's work.
+
+    source.announcement | edition.chosen | model.classify | edition.compose | render | publish
+
+Every step can be repeated: a run that broke half-way is mended by running it again, and a second run leaves the same bytes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from digest import publish
+from digest.catalogue.taxonomy import Taxonomy
+from digest.core.domain import Announcement, Classification, Kind, ModelInfo, State
+from digest.core.edition import Edition, chosen, compose
+from digest.errors import ModelError
+from digest.render import jsonfile
+from digest.render.markdown import Renderer
+
+
+class Judge(Protocol):
+    """What classifies papers: `digest.classify.model.Model`, or a stand-in."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which model it is."""
+
+    def classify(self, papers: Sequence[tuple[str, str]]) -> list[Classification]:
+        """Return what it thinks of each (title, abstract), in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a run has made."""
+
+    edition: Edition
+    path: Path | None
+    """The page; None for a date without an announcement."""
+    announcement: Announcement
+    json: str
+    """The edition as the JSON file has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """One day's work, with its tools laid out."""
+
+    taxonomy: Taxonomy
+    load_model: Callable[[], Judge]
+    renderer: Renderer
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+
+    def run(self, announcement: Announcement, *, out: Path, layout: str, include: frozenset[Kind]) -> Made:
+        """Make the digest of *announcement* below *out*.
+
+        Raises:
+            PublishError: a file cannot be written.
+
+        """
+        for remark in announcement.remarks:
+            self.warn(remark)
+        entries = chosen(announcement, include)
+        judge, opinions = self._classified([(entry.paper.title, entry.paper.abstract) for entry in entries])
+        edition = compose(announcement, entries, opinions, self.taxonomy, layout=layout, model=judge.info if judge else None)
+        if edition.sample:
+            out /= "sample"  # invented papers never stand among real ones
+        page = publish.page_path(out, edition.date, edition.category)
+        text = jsonfile.text(edition)
+        if edition.state is State.NONE:
+            publish.write([(page.with_suffix(".json"), text)])
+            return Made(edition, None, announcement, text)
+        publish.write([(page.with_suffix(".json"), text), (page, self.renderer.page(edition))])
+        publish.write([(out / "README.md", self.renderer.index(publish.editions(out)))])
+        self.say(f"{len(edition.items)} papers written")
+        return Made(edition, page, announcement, text)
+
+    def _classified(self, papers: list[tuple[str, str]]) -> tuple[Judge | None, list[Classification] | None]:
+        if not papers:
+            return None, []
+        try:
+            judge = self.load_model()
+        except ModelError as exc:
+            self.warn(f"{exc}; every paper is unclassified")
+            return None, None
+        opinions = judge.classify(papers)
+        self.say(f"{len(papers)} papers classified by {judge.info.name}")
+        return judge, opinions

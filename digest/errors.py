@@ -1,0 +1,97 @@
+"""Everything that can go wrong, on one page.
+
+    DigestError                     1  something failed
+    ├── UsageError                  2  the command line asks for what cannot be
+    │   └── SettingsError           2  a settings file or the environment is malformed
+    ├── SourceError                 1  arXiv answered, and its answer cannot be used
+    │   ├── LayoutError             1  the answer is not a listing page
+    │   ├── OutOfReachError         1  no service of arXiv answers for so old a date
+    │   ├── NotYetError            75  come back later
+    │   │   ├── StaleError         75  the page is that of another date
+    │   │   └── IncompleteError    75  the answer is cut, or its counts do not fit
+    │   └── UnreachableError       69  arXiv cannot be reached, or does not serve us now
+    │       └── ForbiddenError     69  arXiv refuses us (403): stop asking
+    ├── ModelError                  1  the model is missing or damaged
+    └── PublishError                1  a page cannot be written
+
+The number is the exit status (75 and 69 are EX_TEMPFAIL and EX_UNAVAILABLE of sysexits.h). Each leaf is a different thing
+to *do*. The classes live apart from everything else, so that no import can loop.
+"""
+
+
+class DigestError(Exception):
+    """The root of the tree: one clear line, and what to do about it."""
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        """Say what is wrong in *message* and what to do in *advice*, each without a final full stop."""
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        """Return the message and the advice as one line."""
+        return f"{self.message}; {self.advice}" if self.advice else self.message
+
+
+class UsageError(DigestError):
+    """The command line asks for something that cannot be: a malformed date, an unknown category."""
+
+    exit_status = 2
+
+
+class SettingsError(UsageError):
+    """A settings file or an environment variable is malformed; the message names the file and the line."""
+
+
+class SourceError(DigestError):
+    """arXiv answered, and the answer cannot be used."""
+
+
+class LayoutError(SourceError):
+    """The answer is not a listing page as this program knows it: an error page with status 200, a new layout."""
+
+
+class OutOfReachError(SourceError):
+    """No service of arXiv answers for the date any more (`/catchup` reaches 90 days back)."""
+
+
+class NotYetError(SourceError):
+    """The date has no announcement yet: try again later."""
+
+    exit_status = 75
+
+
+class StaleError(NotYetError):
+    """The page states another date than the one that was asked for."""
+
+
+class IncompleteError(NotYetError):
+    """The answer is cut, or states more entries than it shows.
+
+    ``body`` holds the bytes that did arrive, so that they can be kept for study.
+    """
+
+    def __init__(self, message: str, *, advice: str = "", body: bytes = b"") -> None:
+        """Say what is missing, and hand over what there is in *body*."""
+        super().__init__(message, advice=advice)
+        self.body = body
+
+
+class UnreachableError(SourceError):
+    """arXiv cannot be reached, or answers that it cannot serve us now."""
+
+    exit_status = 69
+
+
+class ForbiddenError(UnreachableError):
+    """arXiv refuses us with 403; asking on would be treated as an attack (arXiv's robots help page)."""
+
+
+class ModelError(DigestError):
+    """The model is missing, damaged or foreign; a digest can still be made, with every paper unclassified."""
+
+
+class PublishError(DigestError):
+    """A page cannot be written where it was asked for."""

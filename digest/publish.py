@@ -1,0 +1,47 @@
+"""Files of an edition on disk: the page and its JSON whole or not at all, the index last."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from digest.errors import PublishError
+from digest.files import write_whole
+
+_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})-([A-Za-z.-]+)\.md")
+
+
+def page_path(out: Path, day: date, category: str) -> Path:
+    """Return where the page of a date lies below *out*: ``2026/2026-11-20-cs.CV.md``."""
+    return out / f"{day:%Y}" / f"{day}-{category}.md"
+
+
+def write(files: Sequence[tuple[Path, str]]) -> None:
+    """Write texts to paths, one after another, each whole.
+
+    Raises:
+        PublishError: one cannot be written; those before it are, and each still is whole.
+
+    """
+    for path, text in files:
+        try:
+            write_whole(path, text.encode())
+        except OSError as exc:
+            msg = f"{path} cannot be written: {exc.strerror or exc}"
+            raise PublishError(msg, advice="choose another folder with --out") from exc
+
+
+def editions(out: Path) -> list[tuple[date, str, Path]]:
+    """Return the date, the category and the path (below *out*) of every edition there is, the newest first."""
+    found = []
+    try:
+        for path in out.glob("[0-9][0-9][0-9][0-9]/*.md"):
+            if match := _NAME.fullmatch(path.name):
+                try:
+                    found.append((date.fromisoformat(match[1]), match[2], path.relative_to(out)))
+                except ValueError:
+                    continue
+    except OSError as exc:
+        msg = f"{out} cannot be read: {exc.strerror or exc}"
+        raise PublishError(msg) from exc
+    return sorted(found, key=lambda item: (-item[0].toordinal(), item[1]))

@@ -1,0 +1,56 @@
+"""An edition as JSON: the file beside the page, and what ``--json`` prints. Described by `models/edition.schema.json`."""
+
+import json
+from typing import Any
+
+from digest.core.edition import Edition, Item
+
+FORMAT = 1
+
+
+def edition_object(edition: Edition) -> dict[str, Any]:
+    """Return *edition* as plain dictionaries, lists, texts and numbers."""
+    return {
+        "format": FORMAT,
+        "date": edition.date.isoformat(),
+        "category": edition.category,
+        "state": edition.state.value,
+        **({"reason": edition.reason} if edition.reason else {}),
+        "sample": edition.sample,
+        "layout": edition.layout,
+        "counts": dict(edition.counts),
+        "model": {"name": edition.model.name, "sha256": edition.model.sha256} if edition.model else None,
+        "source": {"service": edition.source.service, "urls": list(edition.source.urls), "sha256": list(edition.source.sha256)},
+        "entries": [_entry(item) for item in edition.items],
+    }
+
+
+def text(edition: Edition) -> str:
+    """Return *edition* as the text of a JSON file, with a final line feed."""
+    return json.dumps(edition_object(edition), ensure_ascii=False, indent=1) + "\n"
+
+
+def _entry(item: Item) -> dict[str, Any]:
+    paper, opinion = item.entry.paper, item.classification
+    best = opinion.best if opinion else None
+    shelves = opinion.shelves if opinion else ()
+    return {
+        "number": item.number,
+        "id": paper.id,
+        "version": paper.version,
+        "kind": item.entry.kind.value,
+        "title": paper.title,
+        "authors": list(paper.authors),
+        "abstract": paper.abstract,
+        "categories": list(paper.categories),
+        "primary": paper.primary,
+        "comments": paper.comments,
+        "journal_ref": paper.journal_ref,
+        "venue": item.venue,
+        "topic": best.topic if best else None,
+        "subtopic": (best.subtopic or None) if best else None,
+        "probability": best.probability if best else None,
+        "topics": [{"topic": s.topic, "subtopic": s.subtopic or None, "probability": s.probability} for s in shelves],
+        "unsure": opinion.unsure if opinion else True,
+        "links": [{"kind": link.kind, "url": link.url} for link in item.links],
+    }

@@ -1,0 +1,135 @@
+"""An edition as a Markdown page, and the index of all editions.
+
+Escaping is the rule and not something to remember: whatever a template puts out is escaped on its way, unless it is
+`Markdown` already.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from digest.core.domain import Kind
+from digest.core.edition import Edition, Item
+from digest.core.text import escape_markdown
+
+THANKS = "Thank you to arXiv for use of its open access interoperability."
+"""The acknowledgement that arXiv's API terms of use ask for."""
+_CASED = {Kind.NEW: "new", Kind.CROSS: "cross-listed", Kind.REPLACED: "replaced", Kind.REPLACED_CROSS: "replaced cross-list"}
+
+
+class Markdown(str):
+    """Text that is Markdown already."""
+
+    __slots__ = ()
+
+
+def _finalize(value: object) -> str:
+    return value if isinstance(value, Markdown) else escape_markdown(str(value))
+
+
+def paragraphs(text: str) -> Markdown:
+    """Return a text whose line feeds part paragraphs, for a place where a paragraph begins."""
+    if not text:
+        return Markdown("(no abstract)")
+    if "\n" not in text:
+        return Markdown(escape_markdown(text, line_start=True))
+    return Markdown(" <br>".join(escape_markdown(part, line_start=True) for part in text.split("\n")))
+
+
+def day(value: date) -> str:
+    """Return a date as arXiv prints it: ``Thu, 2 Apr 2020``, in English whatever the locale."""
+    names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    return f"{names[value.weekday()]}, {value.day} {months[value.month - 1]} {value.year}"
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives to a heading, so that a link works there and elsewhere."""
+    kept = "".join(letter for letter in heading.lower() if letter.isalnum() or letter in " -_")
+    return kept.replace(" ", "-")
+
+
+def address(url: str) -> Markdown:
+    """Return *url* for the round brackets of a link: nothing in it can end them."""
+    return Markdown("".join(_ENCODED.get(letter, letter) for letter in url))
+
+
+_ENCODED = {letter: f"%{ord(letter):02X}" for letter in " ()<>[]\\\"'`*|"}
+
+
+class Renderer:
+    """Writes pages by the templates of one folder."""
+
+    def __init__(self, templates: Path) -> None:
+        """Use the templates in *templates*, which are read when they are first needed."""
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(templates / "markdown"),
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,  # noqa: S701 - what is escaped for Markdown, by `finalize`, must not be escaped for HTML too
+            finalize=_finalize,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters.update(md=Markdown, paragraphs=paragraphs, day=day, anchor=anchor, address=address)
+
+    def page(self, edition: Edition) -> str:
+        """Return the page of an edition, in its own layout."""
+        facts = _Facts(edition)
+        return self._template(f"{edition.layout}.md.j2").render(edition=edition, facts=facts, thanks=THANKS, counts=_counts(edition))
+
+    def index(self, editions: Sequence[tuple[date, str, Path]]) -> str:
+        """Return the page that lists all editions."""
+        rows = [{"date": when, "category": category, "path": path.as_posix()} for when, category, path in editions]
+        return self._template("index.md.j2").render(rows=rows, thanks=THANKS)
+
+    @cache  # noqa: B019 - a renderer lives as long as the program
+    def _template(self, name: str) -> jinja2.Template:
+        return self._environment.get_template(name)
+
+
+class _Facts:
+    """What stands between a title and its abstract."""
+
+    def __init__(self, edition: Edition) -> None:
+        self._category = edition.category
+        self._topics = edition.taxonomy.names()
+        self._subtopics: Mapping[Any, str] = edition.taxonomy.subtopic_names()
+
+    def line(self, item: Item) -> Markdown:
+        """Return the facts of one item, those that it has, parted by middle dots."""
+        paper = item.entry.paper
+        parts: list[str] = []
+        if item.classification:
+            parts.extend(self._shelf(shelf.topic, shelf.subtopic, shelf.probability) for shelf in item.classification.shelves)
+        if item.entry.kind is not Kind.NEW:
+            parts.append(_CASED[item.entry.kind])
+        if paper.primary != self._category:
+            parts.append(escape_markdown(paper.primary))
+        if item.venue:
+            parts.append(f"**{escape_markdown(item.venue)}**")
+        parts.extend(f"[{_LABELS[link.kind]}]({address(link.url)})" for link in item.links)
+        return Markdown(" · ".join(parts))
+
+    def _shelf(self, topic: str, subtopic: str, probability: float) -> str:
+        name = escape_markdown(self._topics.get(topic, topic))
+        part = self._subtopics.get((topic, subtopic), "")
+        if part:
+            name += f" \u203a {escape_markdown(part)}"
+        return f"*{name}* {probability:.2f}"
+
+
+_LABELS = {"arxiv": "arXiv", "pdf": "PDF", "code": "code", "project": "project", "video": "video", "data": "data", "other": "link"}
+
+
+def _counts(edition: Edition) -> dict[str, int]:
+    return {
+        "new": edition.counts[Kind.NEW],
+        "cross": edition.counts[Kind.CROSS],
+        "replaced": edition.counts[Kind.REPLACED] + edition.counts[Kind.REPLACED_CROSS],
+        "listed": len(edition.items),
+    }

@@ -1,0 +1,37 @@
+"""Where `models/` and `templates/` lie, and what the core needs out of them.
+
+In a wheel both folders stand inside the package, in a checkout beside it.
+"""
+
+import tomllib
+from pathlib import Path
+
+from digest.catalogue.taxonomy import Taxonomy
+from digest.catalogue.taxonomy import parse as parse_taxonomy
+from digest.core.announcements import Calendar
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(name: str) -> Path:
+    """Return the data folder *name*: ``models`` or ``templates``."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def taxonomy() -> Taxonomy:
+    """Return the topics of the catalogue."""
+    path = folder("models") / "taxonomy.toml"
+    return parse_taxonomy(path.read_text("utf-8"), source=str(path))
+
+
+def calendar() -> Calendar:
+    """Return arXiv's schedule with the holidays that are known."""
+    with (folder("models") / "holidays.toml").open("rb") as file:
+        table = tomllib.load(file)
+    return Calendar(frozenset(table["skipped"]), frozenset(table["complete_years"]))
+
+
+def sample() -> bytes:
+    """Return the bundled announcement of invented papers, a page in arXiv's format."""
+    return (folder("models") / "sample" / "new.html").read_bytes()

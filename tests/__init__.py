@@ -1,0 +1,1 @@
+"""The tests, which speak of what the program does."""

@@ -1,0 +1,165 @@
+"""Every import goes at least one floor down, the core does no input or output, one library lives in one place."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+FLOORS: dict[str, float] = {
+    "digest": 0,
+    "digest.errors": 0,
+    "digest.core": 0,
+    "digest.arxiv": 0,
+    "digest.catalogue": 0,
+    "digest.classify": 0,
+    "digest.render": 0,
+    "digest.core.domain": 1,
+    "digest.core.announcements": 1.1,
+    "digest.core.text": 1.1,
+    "digest.core.links": 1.2,
+    "digest.catalogue.taxonomy": 2,
+    "digest.arxiv.listing": 2,
+    "digest.core.edition": 2.1,
+    "digest.files": 3,
+    "digest.resources": 3,
+    "digest.settings": 3,
+    "digest.arxiv.client": 4,
+    "digest.arxiv.answers": 4.1,
+    "digest.classify.features": 4,
+    "digest.classify.model": 4.1,
+    "digest.classify.train": 4.2,
+    "digest.render.markdown": 4,
+    "digest.render.jsonfile": 4,
+    "digest.publish": 4,
+    "digest.source": 5,
+    "digest.daily": 5,
+    "digest.training": 5,
+    "digest.app": 6,
+    "digest.cli": 7,
+    "digest.__main__": 8,
+}
+"""A room with several files has steps between its floor and the next: a file may use those on a lower step."""
+
+IO = {
+    "os",
+    "io",
+    "pathlib",
+    "socket",
+    "ssl",
+    "http",
+    "urllib.request",
+    "requests",
+    "urllib3",
+    "sqlite3",
+    "subprocess",
+    "tempfile",
+    "shutil",
+}
+HOMES = {
+    "sklearn": {"digest.classify.train"},
+    "numpy": {"digest.classify.features", "digest.classify.model", "digest.classify.train"},
+    "scipy": {"digest.classify.train"},
+    "jinja2": {"digest.render.markdown"},
+    "requests": {"digest.arxiv.client"},
+    "urllib3": {"digest.arxiv.client"},
+    "tenacity": {"digest.arxiv.client"},
+    "filelock": {"digest.arxiv.client"},
+    "selectolax": {"digest.arxiv.listing"},
+    "pylatexenc": {"digest.core.text"},
+    "platformdirs": {"digest.app"},
+    "pickle": set(),
+    "joblib": set(),
+    "marshal": set(),
+    "shelve": set(),
+}
+
+
+def modules() -> dict[str, Path]:
+    """Return every file of the package by its module name."""
+    found = {}
+    for path in sorted((ROOT / "digest").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full name of everything that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in modules() else str(node.module)
+
+
+def problems(name: str, path: Path) -> list[str]:
+    """Return what is wrong with the imports of one file."""
+    found = []
+    if name not in FLOORS:
+        return [f"{name} has no floor"]
+    for imported in imports(path):
+        if imported.split(".")[0] == "digest":
+            if imported not in FLOORS:
+                found.append(f"{name} imports {imported}, which has no floor")
+            elif FLOORS[imported] >= FLOORS[name] and imported != "digest":
+                found.append(f"{name} (floor {FLOORS[name]}) imports {imported} (floor {FLOORS[imported]})")
+            continue
+        if FLOORS[name] < 3 and (imported in IO or imported.split(".")[0] in IO):
+            found.append(f"{name} (floor {FLOORS[name]}) imports {imported}, which does input or output")
+        home = HOMES.get(imported.split(".")[0])
+        if home is not None and name not in home:
+            found.append(f"{name} imports {imported}, which lives in {', '.join(sorted(home)) or 'no file of ours'}")
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    if forbidden := calls & ({"open", "print", "input"} if FLOORS[name] < 3 else set()) | calls & {"eval", "exec", "compile", "__import__"}:
+        found.append(f"{name} calls {', '.join(sorted(forbidden))}")
+    return found
+
+
+def test_every_import_goes_down() -> None:
+    """The house stands: no file breaks a rule, and no rule speaks of a file that is not there."""
+    assert [problem for name, path in modules().items() for problem in problems(name, path)] == []
+
+    assert set(FLOORS) == set(modules())
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expected"),
+    [
+        ("digest.core.text", "import sqlite3", "input or output"),
+        ("digest.core.text", "from digest.core import links", "imports digest.core.links"),
+        ("digest.source", "from digest.cli import main", "imports digest.cli"),
+        ("digest.source", "def late():\n    import digest.daily", "imports digest.daily"),
+        ("digest.core.text", "open('x')", "calls open"),
+        ("digest.cli", "eval('1')", "calls eval"),
+        ("digest.source", "import requests", "lives in digest.arxiv.client"),
+        ("digest.source", "import pickle", "lives in no file of ours"),
+        ("digest.attic", "", "has no floor"),
+    ],
+)
+def test_the_rules_can_fail(tmp_path: Path, name: str, source: str, expected: str) -> None:
+    """Each rule finds the breach that it is for."""
+    path = tmp_path / "module.py"
+    path.write_text(source, "utf-8")
+
+    assert expected in "; ".join(problems(name, path))
+
+
+def test_data_folders_hold_no_python() -> None:
+    """`models/` and `templates/` are data: nothing in them is imported or run."""
+    assert [path for folder in ("models", "templates") for path in (ROOT / folder).rglob("*.py")] == []
+
+
+def test_python_is_recent_enough() -> None:
+    """The suite runs on what the project promises to support."""
+    assert sys.version_info >= (3, 11)
