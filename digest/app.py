@@ -11,6 +11,7 @@ from digest import resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
 from digest.classify import model
+from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
 from digest.daily import Daily, Made
 from digest.render.markdown import Renderer
@@ -54,7 +55,12 @@ class App:
         settings = self.settings
         data = settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
         client = Client(settings.seconds_between, data, settings.contact, settings.loopback, say=self.say)
-        return Source(client.get, Answers(data), resources.calendar(), settings.arxiv_url, self.say)
+        return Source(client.get, Answers(data), resources.calendar(), settings.arxiv_url, self.say, resources.categories())
+
+
+def calendar() -> Calendar:
+    """Return arXiv's schedule, for those who wait for it."""
+    return resources.calendar()
 
 
 def train(abstracts: Path, out: Path, name: str) -> dict[str, object]:

@@ -15,12 +15,13 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from digest import __version__
-from digest.errors import DigestError, UsageError
+from digest.errors import DigestError, NotYetError, UsageError
 
 if TYPE_CHECKING:
     from digest.daily import Made
 
 INTERRUPTED = 130
+_DAY_MINUTES = 24 * 60
 
 _OPTIONS = ("category", "layout", "include", "out", "source", "arxiv_url", "pace", "now", "data", "model", "contact")
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cvdigest {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_schedule(commands)
     _add_train(commands)
     return parser
 
@@ -93,19 +95,30 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run = _command(commands, "run", _run, "make the digest of a date, by default of the newest announcement")
     run.add_argument("--date", metavar="YYYY-MM-DD", help="the date that arXiv prints (default: the newest that it states)")
-    run.add_argument("--category", metavar="CAT", help="any arXiv category (default: cs.CV)")
-    run.add_argument("--layout", metavar="LAYOUT", help="topics, one section per topic, or classic, one flat list (default: topics)")
-    run.add_argument("--include", metavar="KINDS", help="new, cross and replaced, with commas (default: new,cross)")
-    run.add_argument("--out", metavar="DIR", help="where the pages go (default: ./digests)")
-    run.add_argument("--source", metavar="SOURCE", help="auto, listing, catchup or file:PATH (default: auto)")
-    run.add_argument("--arxiv-url", metavar="URL", help="one base URL for all of arXiv's addresses, for replays")
-    run.add_argument("--pace", metavar="SECONDS", help="least time between two requests (default: 15, arXiv's own; 0 on loopback)")
-    run.add_argument("--now", metavar="INSTANT", help="take this instant for now: 2026-11-20T03:00Z")
-    run.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
-    run.add_argument("--model", metavar="DIR", help="another model than the bundled one")
-    run.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
     run.add_argument("--sample", action="store_true", help="make the digest of the bundled, invented announcement")
     run.add_argument("--json", action="store_true", help="print the edition as JSON and nothing else")
+    _add_settings(run)
+
+
+def _add_schedule(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    schedule = _command(commands, "schedule", _schedule, "make every digest when it is due, until stopped")
+    schedule.add_argument("--every", metavar="MINUTES", default="15", help="how often to look whether a date is due (default: 15)")
+    schedule.add_argument("--once", action="store_true", help="look once, make what is due, and end; for a scheduler of your own")
+    _add_settings(schedule)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--category", metavar="CAT", help="any arXiv category (default: cs.CV)")
+    parser.add_argument("--layout", metavar="LAYOUT", help="topics, one section per topic, or classic, one flat list (default: topics)")
+    parser.add_argument("--include", metavar="KINDS", help="new, cross and replaced, with commas (default: new,cross)")
+    parser.add_argument("--out", metavar="DIR", help="where the pages go (default: ./digests)")
+    parser.add_argument("--source", metavar="SOURCE", help="auto, listing, catchup or file:PATH (default: auto)")
+    parser.add_argument("--arxiv-url", metavar="URL", help="one base URL for all of arXiv's addresses, for replays")
+    parser.add_argument("--pace", metavar="SECONDS", help="least time between two requests (default: 15, arXiv's own; 0 on loopback)")
+    parser.add_argument("--now", metavar="INSTANT", help="take this instant for now: 2026-11-20T03:00Z")
+    parser.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
+    parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
+    parser.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -141,6 +154,36 @@ def _run(options: argparse.Namespace, console: _Console) -> int:
         sys.stdout.write(made.json)
     elif not options.quiet:
         _report(made)
+    return 0
+
+
+def _schedule(options: argparse.Namespace, console: _Console) -> int:
+    from digest import app, settings
+    from digest.scheduling import Clockwork
+
+    read = settings.read({name: getattr(options, name) for name in _OPTIONS}, os.environ, app.settings_files())
+    try:
+        minutes = float(options.every)
+    except ValueError:
+        minutes = 0
+    if not 1 / 60 <= minutes <= _DAY_MINUTES:
+        msg = f"--every: {options.every!r} is no number of minutes"
+        raise UsageError(msg, advice="a second to a day will do")
+
+    def clock() -> datetime:
+        return read.now or datetime.now(UTC)
+
+    def make(day: date) -> None:
+        made = app.App(read, clock(), console.say, console.warn).run(day)
+        if not options.quiet:
+            _report(made)
+            sys.stdout.flush()
+
+    clockwork = Clockwork(app.calendar(), read.out, read.category, make, console.warn)
+    if options.once:
+        return 0 if clockwork.tick(clock()) else NotYetError.exit_status
+    console.say(f"looking every {minutes:g} minutes for what is due")
+    clockwork.run(minutes, clock)
     return 0
 
 

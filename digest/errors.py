@@ -18,6 +18,8 @@ The number is the exit status (75 and 69 are EX_TEMPFAIL and EX_UNAVAILABLE of s
 to *do*. The classes live apart from everything else, so that no import can loop.
 """
 
+from datetime import date
+
 
 class DigestError(Exception):
     """The root of the tree: one clear line, and what to do about it."""
@@ -64,7 +66,9 @@ class NotYetError(SourceError):
 
 
 class StaleError(NotYetError):
-    """The page states another date than the one that was asked for."""
+    """The page states another date than the one that was asked for: ``stated``."""
+
+    stated: date | None = None
 
 
 class IncompleteError(NotYetError):

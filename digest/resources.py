@@ -32,6 +32,14 @@ def calendar() -> Calendar:
     return Calendar(frozenset(table["skipped"]), frozenset(table["complete_years"]))
 
 
+def categories() -> frozenset[str]:
+    """Return the codes of arXiv's archives and categories, as far as they are known here."""
+    with (folder("models") / "categories.toml").open("rb") as file:
+        table = tomllib.load(file)
+    archives = table["archives"].items()
+    return frozenset((*table["alone"], *table["archives"], *(f"{archive}.{subject}" for archive, own in archives for subject in own)))
+
+
 def sample() -> bytes:
     """Return the bundled announcement of invented papers, a page in arXiv's format."""
     return (folder("models") / "sample" / "new.html").read_bytes()

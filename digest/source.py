@@ -7,6 +7,7 @@ back. Which date an answer belongs to, and whether it is complete, is decided by
 schedule is only a hint about what to expect.
 """
 
+import difflib
 import re
 import zlib
 from collections.abc import Callable
@@ -22,7 +23,6 @@ from digest.core.domain import Announcement, Provenance
 from digest.core.text import plain
 from digest.errors import (
     DigestError,
-    ForbiddenError,
     IncompleteError,
     LayoutError,
     NotYetError,
@@ -35,7 +35,7 @@ from digest.errors import (
 
 REACH = timedelta(days=90)
 """How far `/catchup` goes back."""
-_OK, _BAD_REQUEST = 200, 400
+_OK, _BAD_REQUEST, _NOT_FOUND = 200, 400, 404
 _MAX_PAGES = 40
 _MAX_FILE = 16 * 2**20
 _HEADLINE = re.compile(rb"<h1[^>]*>(.*?)</h1>", re.DOTALL | re.IGNORECASE)
@@ -70,6 +70,8 @@ class Source:
     base: str
     """The base URL of every address: ``https://arxiv.org``, or that of a replay."""
     say: Callable[[str], None] = lambda _line: None
+    categories: frozenset[str] = frozenset()
+    """The categories that are known, for telling a slip of the keyboard from a page that is missing."""
     _remarks: list[str] = field(default_factory=list)
 
     def announcement(self, category: str, day: date | None, now: datetime, source: str = "auto") -> Announcement:
@@ -98,7 +100,12 @@ class Source:
                 return self._made(category, kept)
         if source == "catchup" or (source == "auto" and not self._is_newest(day, now)):
             return self._catchup(category, caught, day or due, now)
-        return self._newest(category, listed, day, now)
+        try:
+            return self._newest(category, listed, day, now)
+        except StaleError as exc:
+            if source == "auto" and day is not None and exc.stated is not None and exc.stated > day:
+                return self._catchup(category, caught, day, now)
+            raise
 
     def _known_without_asking(self, category: str, day: date, now: datetime, *, asked: bool) -> Announcement | None:
         """Return the announcement of a date that needs no question: none, because of a weekend or a holiday."""
@@ -185,9 +192,12 @@ class Source:
             if day is not None and stated != day:
                 msg = f"{service.url} shows the announcement of {stated}, not that of {day}"
                 later = "arXiv may not have announced it yet: try again later" if stated < day else "ask for it with --source catchup"
-                raise StaleError(msg, advice=later)
+                stale = StaleError(msg, advice=later)
+                stale.stated = stated
+                raise stale
         except SourceError as exc:
-            raise self._kept_for_study(exc, url, answers) from exc
+            self._keep_for_study(exc, url, answers)
+            raise
         for answer in answers:
             self.answers.keep(answer, stated)
         if not pages[0].empty and now < self._settled(stated):
@@ -220,10 +230,12 @@ class Source:
         if answer.status == _OK:
             return answer
         headline = _HEADLINE.search(answer.body)
-        said = plain(headline[1].decode("utf-8", "replace"))[:160] if headline else f"status {answer.status}"
-        if "Invalid archive" in said or "Invalid subject" in said:
+        said = plain((headline[1] if headline else answer.body[:160]).decode("utf-8", "replace"))[:160]
+        unknown = bool(self.categories) and category not in self.categories
+        if "Invalid archive" in said or "Invalid subject" in said or (unknown and answer.status == _NOT_FOUND):
+            alike = difflib.get_close_matches(category, sorted(self.categories), 3)
             msg = f"arXiv knows no category {category!r} (it says {said!r} to {url})"
-            raise UsageError(msg, advice="its categories are listed at https://arxiv.org/category_taxonomy")
+            raise UsageError(msg, advice=f"did you mean {' or '.join(alike)}?" if alike else "see https://arxiv.org/category_taxonomy")
         if answer.status == _BAD_REQUEST and "later than today" in said:
             msg = f"arXiv says {said!r}"
             raise NotYetError(msg, advice="try again later")
@@ -246,22 +258,19 @@ class Source:
             msg = f"the page is that of {code}, not of {category}"
             raise LayoutError(msg)
 
-    def _kept_for_study(self, error: SourceError, url: str, answers: list[Answer]) -> SourceError:
+    def _keep_for_study(self, error: SourceError, url: str, answers: list[Answer]) -> None:
         """Keep what came in last, and say in the error where it lies."""
-        if isinstance(error, UnreachableError | ForbiddenError):
-            return error
         if isinstance(error, IncompleteError) and error.body and (not answers or answers[-1].body != error.body):
             answers = [Answer(url, 0, error.body, datetime.now(UTC).replace(microsecond=0))]
-        if not answers:
-            return error
+        if not answers or isinstance(error, UnreachableError):
+            return
         path = self.answers.refuse(answers[-1], error.message)
-        where = f"; the page is kept as {path}" if path else ""
-        advice = error.advice or (
-            "try again later" if isinstance(error, NotYetError) else "if arXiv has changed its pages, this program must be updated"
-        )
-        if isinstance(error, IncompleteError):
-            return IncompleteError(error.message + where, advice=advice, body=error.body)
-        return type(error)(error.message + where, advice=advice)
+        if path:
+            error.message += f"; the page is kept as {path}"
+        if not error.advice:
+            error.advice = (
+                "try again later" if isinstance(error, NotYetError) else "if arXiv has changed its pages, this program must be updated"
+            )
 
     def _settled(self, stated: date) -> datetime:
         """Return from when on a page of a date is complete."""

@@ -39,7 +39,8 @@ FLOORS: dict[str, float] = {
     "digest.daily": 5,
     "digest.training": 5,
     "digest.app": 6,
-    "digest.cli": 7,
+    "digest.scheduling": 7,
+    "digest.cli": 7.1,
     "digest.__main__": 8,
 }
 """A room with several files has steps between its floor and the next: a file may use those on a lower step."""
@@ -68,6 +69,7 @@ HOMES = {
     "urllib3": {"digest.arxiv.client"},
     "tenacity": {"digest.arxiv.client"},
     "filelock": {"digest.arxiv.client"},
+    "apscheduler": {"digest.scheduling"},
     "selectolax": {"digest.arxiv.listing"},
     "pylatexenc": {"digest.core.text"},
     "platformdirs": {"digest.app"},

@@ -150,8 +150,6 @@ class Client:
             if pause > 1:
                 self.say(f"waiting {pause:.0f} s: arXiv's pace")
             self.sleep(pause)
-        if self.pace:
-            (self.state / "last-request").write_text(f"{self.clock():.3f}", "utf-8")
 
     def _recorded(self, name: str) -> float:
         try:
@@ -168,11 +166,14 @@ class Client:
         """
         exchange = _Exchange(url, self._user_agent(), self.limits, loopback=self.loopback)
         thread = threading.Thread(target=exchange.run, name="arxiv", daemon=True)
+        asked = self.clock()
         thread.start()
-        if not exchange.connected.wait(self.limits.connect) and thread.is_alive():
+        if not exchange.begun.wait(self.limits.connect):
             exchange.give_up()
             msg = f"arXiv cannot be reached: {urlsplit(url).hostname} did not take the connection within {self.limits.connect:.0f} s"
             raise self._unreached(msg)
+        if self.pace and exchange.connected:  # a request that never left costs arXiv nothing
+            (self.state / "last-request").write_text(f"{asked:.3f}", "utf-8")
         thread.join(self.limits.total)
         if thread.is_alive():
             exchange.give_up()
@@ -180,7 +181,7 @@ class Client:
             raise _LaterError(msg)
         self._reached = self._reached or exchange.status > 0
         if exchange.error is not None:
-            raise self._translated(exchange.error, connected=exchange.connected.is_set()) from exchange.error
+            raise self._translated(exchange.error, connected=exchange.connected) from exchange.error
         return self._judged(exchange)
 
     def _user_agent(self) -> str:
@@ -249,7 +250,9 @@ class _Exchange:
         self.headers: dict[str, str] = {}
         self.body = b""
         self.error: BaseException | None = None
-        self.connected = threading.Event()
+        self.connected = False
+        self.begun = threading.Event()
+        """Set when the connection is there, or when there will be none."""
         self._user_agent = user_agent
         self._limits = limits
         self._loopback = loopback
@@ -261,6 +264,8 @@ class _Exchange:
             self._run()
         except BaseException as exc:  # noqa: BLE001 - every error is carried over to the thread that waits
             self.error = exc
+        finally:
+            self.begun.set()
 
     def give_up(self) -> None:
         """End the exchange from outside: whoever reads from its sockets gets an end of file."""
@@ -271,7 +276,8 @@ class _Exchange:
     def noticed(self, connection: Any) -> None:  # noqa: ANN401 - a socket, plain or with TLS
         """Take note of a connection that is there."""
         self._sockets.append(connection)
-        self.connected.set()
+        self.connected = True
+        self.begun.set()
 
     def _run(self) -> None:
         with requests.Session() as session:
@@ -299,7 +305,6 @@ class _Exchange:
         }
         timeout = (self._limits.connect, self._limits.read)
         with session.get(self.url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
-            self.connected.set()
             self.status = response.status_code
             self.headers = {name.lower(): value for name, value in response.headers.items()}
             if self.status in _REDIRECTED and "location" in self.headers:

@@ -21,7 +21,8 @@ FIRST_DATE = date(1991, 8, 14)
 _ANNOUNCED_AT = time(20)
 _FREEZE, _OLD_FREEZE = time(14), time(16)
 _FREEZE_CHANGED = date(2017, 1, 2)
-_PUBLISHING = timedelta(minutes=90)
+PUBLISHING = timedelta(minutes=90)
+"""How long arXiv takes to put out an announcement (the allowance in arXiv's own program)."""
 _SATURDAY, _SUNDAY = 5, 6
 _DAY = timedelta(days=1)
 
@@ -40,7 +41,7 @@ class Window:
     @property
     def settled(self) -> datetime:
         """From when on the pages of this date are complete: publishing takes up to an hour and a half."""
-        return self.announced + _PUBLISHING
+        return self.announced + PUBLISHING
 
 
 @dataclass(frozen=True, slots=True)

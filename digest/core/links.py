@@ -37,7 +37,8 @@ class Link:
 
 def links(paper: Paper) -> tuple[Link, ...]:
     """Return the links of *paper*: arXiv's own two, then those in its comments and its abstract, each address once."""
-    found = {"arxiv": Link("arxiv", f"https://arxiv.org/abs/{paper.id}"), "pdf": Link("pdf", f"https://arxiv.org/pdf/{paper.id}")}
+    own = (Link("arxiv", f"https://arxiv.org/abs/{paper.id}"), Link("pdf", f"https://arxiv.org/pdf/{paper.id}"))
+    found = {link.url: link for link in own}
     for text in (paper.comments, paper.abstract):
         if "://" not in text:
             continue
@@ -53,10 +54,12 @@ def links(paper: Paper) -> tuple[Link, ...]:
 
 def _is_address(url: str) -> bool:
     try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:  # "https://[", say
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # "https://[", say, or a port that is no number
         return False
-    return "." in host and not host.endswith(".")
+    # "https://github.com@example.org" leads elsewhere than it seems to.
+    return "." in host and all(host.split(".")) and port != 0 and "@" not in parts.netloc
 
 
 def _kind(url: str, before: str) -> str:
@@ -77,6 +80,7 @@ _VENUES = (
     r"ACM\s?MM|ACM Multimedia|SIGGRAPH(?:\s+Asia)?|ICIP|ICASSP|ICPR|ICDAR|ICME|FG|IJCB|ICMR|KDD|WWW|ACL|EMNLP|NAACL|COLM|TMLR|"
     r"T-?PAMI|IJCV|TIP|TOG|TVCG|TCSVT|TMM|TMI|RA-?L|UAI|AISTATS|CHI|UIST|INTERSPEECH|ICONIP|IGARSS|ITSC|IV"
 )
+_WORKSHOPS = ("CVPRW", "ICCVW", "ECCVW")
 _NAMES = {
     "European Conference on Computer Vision": "ECCV",
     "International Conference on Computer Vision": "ICCV",
@@ -105,7 +109,7 @@ _VENUE = re.compile(
     rf"(?<![\w-])(?P<name>{_VENUES})(?![A-Za-z])"
     r"[\s,'\u2019()-]*(?P<year>(?:19|20)\d\d(?!\d)|\d\d(?!\d))?"
 )
-_OTHER_VENUE = re.compile(r"(?<![\w-])(?P<name>[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*?)[\s'\u2019-]*(?P<year>20\d\d)(?!\d)")
+_OTHER_VENUE = re.compile(r"(?<![\w-])(?P<name>[A-Z][A-Za-z0-9]{0,15}[A-Z][A-Za-z0-9]{0,15}?)[\s'\u2019-]*(?P<year>20\d\d)(?!\d)")
 """Any other acronym with a year, in a sentence that speaks of acceptance: "Accepted to SMC 2026"."""
 _SENTENCE = re.compile(r"[.;]\s|\n")
 
@@ -122,6 +126,6 @@ def venue(comments: str) -> str:
             name = " ".join(found["name"].split())
             year = found["year"] or next(iter(re.findall(r"\b20\d\d\b", sentence)), "")
             year = f"20{year}" if len(year) == len("26") else year
-            workshop = name.endswith("W") or re.search(r"\bworkshops?\b", sentence, re.IGNORECASE)
+            workshop = name in _WORKSHOPS or re.search(r"\bworkshops?\b", sentence, re.IGNORECASE)
             return " ".join(filter(None, (name, year, "Workshop" if workshop else "")))
     return ""

@@ -4,6 +4,7 @@ Escaping is the rule and not something to remember: whatever a template puts out
 `Markdown` already.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -55,10 +56,12 @@ def anchor(heading: str) -> str:
 
 def address(url: str) -> Markdown:
     """Return *url* for the round brackets of a link: nothing in it can end them."""
-    return Markdown("".join(_ENCODED.get(letter, letter) for letter in url))
+    url = url.translate(_ENCODED)
+    return Markdown(_ENTITY.sub("&amp;", url) if "&" in url else url)
 
 
-_ENCODED = {letter: f"%{ord(letter):02X}" for letter in " ()<>[]\\\"'`*|"}
+_ENCODED = {ord(letter): f"%{ord(letter):02X}" for letter in " ()<>[]\\\"'`*|"}
+_ENTITY = re.compile(r"&(?=\#?\w+;)")  # a renderer reads "&lt;" as one letter in an address too
 
 
 class Renderer:
@@ -80,7 +83,8 @@ class Renderer:
     def page(self, edition: Edition) -> str:
         """Return the page of an edition, in its own layout."""
         facts = _Facts(edition)
-        return self._template(f"{edition.layout}.md.j2").render(edition=edition, facts=facts, thanks=THANKS, counts=_counts(edition))
+        values = {"edition": edition, "facts": facts, "thanks": THANKS, "counts": _counts(edition), "kinds": _kinds(edition)}
+        return self._template(f"{edition.layout}.md.j2").render(values)
 
     def index(self, editions: Sequence[tuple[date, str, Path]]) -> str:
         """Return the page that lists all editions."""
@@ -108,8 +112,8 @@ class _Facts:
             parts.extend(self._shelf(shelf.topic, shelf.subtopic, shelf.probability) for shelf in item.classification.shelves)
         if item.entry.kind is not Kind.NEW:
             parts.append(_CASED[item.entry.kind])
-        if paper.primary != self._category:
-            parts.append(escape_markdown(paper.primary))
+        if paper.primary and paper.primary != self._category:
+            parts.append(escape_markdown(paper.primary, line_start=True))
         if item.venue:
             parts.append(f"**{escape_markdown(item.venue)}**")
         parts.extend(f"[{_LABELS[link.kind]}]({address(link.url)})" for link in item.links)
@@ -118,7 +122,7 @@ class _Facts:
     def _shelf(self, topic: str, subtopic: str, probability: float) -> str:
         name = escape_markdown(self._topics.get(topic, topic))
         part = self._subtopics.get((topic, subtopic), "")
-        if part:
+        if part.casefold() not in ("", name.casefold()):
             name += f" \u203a {escape_markdown(part)}"
         return f"*{name}* {probability:.2f}"
 
@@ -133,3 +137,10 @@ def _counts(edition: Edition) -> dict[str, int]:
         "replaced": edition.counts[Kind.REPLACED] + edition.counts[Kind.REPLACED_CROSS],
         "listed": len(edition.items),
     }
+
+
+def _kinds(edition: Edition) -> str:
+    """Return which kinds of papers an edition lists, in words: ``new and cross-listed papers``."""
+    listed = {item.entry.kind for item in edition.items}
+    words = list(dict.fromkeys(_CASED[kind].removesuffix(" cross-list") for kind in Kind if kind in listed))
+    return f"{', '.join(words[:-1])}{' and ' if len(words) > 1 else ''}{words[-1]} papers" if words else "papers"
