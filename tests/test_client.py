@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from digest.arxiv.client import Answer, Client, Limits, retry_after
+from digest.arxiv.client import Answer, Client, retry_after
+from digest.arxiv.exchange import Limits
 from digest.errors import DigestError, ForbiddenError, IncompleteError, SourceError, UnreachableError
 from tests import pages, servers
 from tests.pages import Fake

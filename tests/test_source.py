@@ -10,7 +10,8 @@ import pytest
 from digest import resources
 from digest.arxiv import listing
 from digest.arxiv.answers import Answers
-from digest.arxiv.client import Client, Limits
+from digest.arxiv.client import Client
+from digest.arxiv.exchange import Limits
 from digest.core.domain import Announcement, State
 from digest.errors import (
     DigestError,

@@ -1,0 +1,218 @@
+"""One request to arXiv and its answer, within bounds; how often and when to ask is the client's business.
+
+Bounded are the time until a connection is there, the silence between two pieces of an answer, the time of the whole, its
+decoded size and the number of redirects, which stay with arXiv and never give up TLS. An answer that was cut is an error,
+also where HTTP itself would not notice: a gzip stream must have its end.
+"""
+
+import threading
+import time
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import requests.adapters
+import urllib3
+
+from digest.errors import IncompleteError, SourceError, UnreachableError
+
+_MAX_BYTES = 16 * 2**20
+_REDIRECTS = 5
+_REDIRECTED = frozenset({301, 302, 303, 307, 308})
+_CHUNK = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the client puts up with; all in seconds but the number of tries."""
+
+    connect: float = 8.0
+    """For reaching arXiv at all, the look-up of its name included."""
+    read: float = 20.0
+    """For the silence between two pieces of an answer."""
+    total: float = 60.0
+    """For one answer from beginning to end."""
+    tries: int = 4
+    back_off: float = 4.0
+    """Before the second try; doubled from try to try."""
+    patience: float = 120.0
+    """For all the waiting that one page is worth; a longer wait ends the run and is remembered."""
+
+
+class LaterError(UnreachableError):
+    """Worth another try: *wait* is how long arXiv asked to wait, None if it did not say."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message, advice="try again later")
+        self.wait = wait
+
+
+class CutError(IncompleteError):
+    """The connection ended before the answer did: worth another try."""
+
+
+class Exchange:
+    """One request and its answer, run in a thread; nothing in here is shared but what `Client` reads after its end."""
+
+    def __init__(self, url: str, user_agent: str, limits: Limits, *, loopback: bool) -> None:
+        self.asked = self.url = url
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.error: BaseException | None = None
+        self.connected = False
+        self.begun = threading.Event()
+        """Set when the connection is there, or when there will be none."""
+        self._user_agent = user_agent
+        self._limits = limits
+        self._loopback = loopback
+        self._sockets: list[Any] = []
+        self._deadline = time.monotonic() + limits.total
+
+    def run(self) -> None:
+        """Ask and read; what goes wrong is found in `error`."""
+        try:
+            self._run()
+        except BaseException as exc:  # noqa: BLE001 - every error is carried over to the thread that waits
+            self.error = exc
+        finally:
+            self.begun.set()
+
+    def give_up(self) -> None:
+        """End the exchange from outside: whoever reads from its sockets gets an end of file."""
+        for connection in self._sockets:
+            with suppress(OSError):
+                connection.shutdown(2)
+
+    def noticed(self, connection: Any) -> None:  # noqa: ANN401 - a socket, plain or with TLS
+        """Take note of a connection that is there."""
+        self._sockets.append(connection)
+        self.connected = True
+        self.begun.set()
+
+    def _run(self) -> None:
+        with requests.Session() as session:
+            # Nothing on this machine may leak to arXiv: no credentials out of ~/.netrc, no cookies. Proxies of the
+            # environment are used, but not towards ourselves.
+            session.auth = lambda request: request
+            session.trust_env = not self._loopback
+            adapter = _Adapter(self)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            for _ in range(_REDIRECTS + 1):
+                target = self._ask(session)
+                if target is None:
+                    return
+                self.url = target
+        msg = f"more than {_REDIRECTS} redirects from {self.asked}"
+        raise SourceError(msg)
+
+    def _ask(self, session: requests.Session) -> str | None:
+        """Ask for `url`; return where a redirect leads, or None when the answer is in."""
+        headers = {
+            "User-Agent": self._user_agent,
+            "Accept": "text/html, application/atom+xml, application/xml;q=0.9, */*;q=0.8",
+            "Accept-Encoding": "gzip",
+        }
+        timeout = (self._limits.connect, self._limits.read)
+        with session.get(self.url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
+            self.status = response.status_code
+            self.headers = {name.lower(): value for name, value in response.headers.items()}
+            if self.status in _REDIRECTED and "location" in self.headers:
+                return self._allowed(urljoin(self.url, self.headers["location"]))
+            self._read(response)
+        return None
+
+    def _allowed(self, target: str) -> str:
+        """Return a redirect's *target* if it stays with arXiv and does not give up TLS."""
+        old, new = urlsplit(self.asked), urlsplit(target)
+        same = new.hostname == old.hostname or (_arxiv(old.hostname) and _arxiv(new.hostname))
+        if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https") or not same or new.username:
+            msg = f"a redirect away from arXiv is not followed (to {target[:200]!r})"
+            raise SourceError(msg)
+        return target
+
+    def _read(self, response: requests.Response) -> None:
+        """Read the body, decoded and whole, into `body`."""
+        encoding = self.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", "x-gzip", ""):
+            msg = f"the answer is encoded as {encoding[:40]!r}, which was not asked for"
+            raise SourceError(msg)
+        decoder = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
+        body = bytearray()
+        try:
+            while chunk := response.raw.read1(_CHUNK, decode_content=False):
+                body += decoder.decompress(chunk, _MAX_BYTES + 1 - len(body)) if decoder else chunk
+                if len(body) > _MAX_BYTES:
+                    msg = f"the answer is larger than {_MAX_BYTES // 2**20} MiB"
+                    raise SourceError(msg)
+                if time.monotonic() > self._deadline:
+                    msg = f"the answer took longer than {self._limits.total:.0f} s"
+                    raise LaterError(msg)
+        except (urllib3.exceptions.ReadTimeoutError, TimeoutError):
+            raise
+        except (zlib.error, urllib3.exceptions.HTTPError, OSError) as exc:
+            msg = f"the answer was cut ({cause(exc)})"
+            raise CutError(msg, advice="try again later", body=bytes(body)) from exc
+        if decoder is not None and (not decoder.eof or decoder.unused_data):
+            msg = f"the answer was cut: its gzip stream {'goes on after its end' if decoder.eof else 'has no end'}"
+            raise CutError(msg, advice="try again later", body=bytes(body))
+        self.body = bytes(body)
+
+
+def _arxiv(host: str | None) -> bool:
+    return host == "arxiv.org" or (host or "").endswith(".arxiv.org")
+
+
+def cause(error: BaseException) -> str:
+    """Return the innermost reason of an error as one short line; requests and urllib3 wrap it several times."""
+    inner: Any = error
+    while True:
+        reason = getattr(inner, "reason", None)
+        nested = reason if isinstance(reason, BaseException) else next((arg for arg in inner.args if isinstance(arg, BaseException)), None)
+        if nested is None:
+            break
+        inner = nested
+    text = " ".join(str(getattr(inner, "strerror", None) or inner).split())
+    return text.rpartition(": ")[2][:160] or type(inner).__name__
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """An adapter whose connections tell the exchange when they are there, so that it can end them from outside."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on as they come
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools()
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - handed on as they come
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools()
+        return manager
+
+    def _pools(self) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+        exchange = self._exchange
+
+        class Plain(urllib3.connection.HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                exchange.noticed(self.sock)
+
+        class Secure(urllib3.connection.HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                exchange.noticed(self.sock)
+
+        class PlainPool(urllib3.HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(urllib3.HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        return {"http": PlainPool, "https": SecurePool}
