@@ -251,6 +251,9 @@ class Source:
         if (first.date, first.total) != (last.date, last.total):
             msg = f"arXiv's pages changed while they were read (from {first.date}, {first.total} entries, to {last.date}, {last.total})"
             raise IncompleteError(msg, advice="try again later")
+        if last.rows and not last.abstracts:
+            msg = "the page gives no abstracts"
+            raise LayoutError(msg, advice="a catch-up page has them when it is asked for with ?abs=True")
         names = dict(last.names)
         heading = last.heading.removeprefix("Catchup results for ").partition(" on ")[0]
         code = names.get(heading, category)

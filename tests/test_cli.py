@@ -305,6 +305,13 @@ def test_an_output_folder_that_is_a_file(program: Program) -> None:
     assert (program.folder / "digests").read_text("utf-8") == "in the way"
 
 
+def test_a_data_folder_that_is_a_file(program: Program) -> None:
+    """A data folder that cannot be written ends with 1 and names itself."""
+    (program.folder / "data").write_text("in the way", "utf-8")
+
+    check_failure(program("run", "--data", "data"), 1, "the data folder data cannot be written.*--data")
+
+
 def test_settings_in_a_file(program: Program) -> None:
     """A settings file says the same as options; the environment wins over it, the command line over both."""
     (program.folder / "cvdigest.toml").write_text('layout = "classic"\ninclude = ["replaced"]\nout = "from-file"\n', "utf-8")

@@ -296,6 +296,7 @@ def test_a_page_out_of_a_file(tmp_path: Path, content: bytes) -> None:
         (gzip.compress(pages.new(FAKES, FRIDAY))[:-9], None, IncompleteError),
         (b"\x1f\x8bnonsense", None, IncompleteError),
         (b"hello", None, LayoutError),
+        (pages.catchup(FAKES, FRIDAY).replace(b"<p class='mathjax'>", b"<p>"), None, LayoutError),
         (b"", None, IncompleteError),
         (b"<html>" + bytes(17 * 2**20), None, SourceError),
         (None, None, UsageError),

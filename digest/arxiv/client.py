@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from digest import __version__
 from digest.arxiv.exchange import CutError, Exchange, LaterError, Limits, cause
-from digest.errors import ForbiddenError, SourceError, UnreachableError
+from digest.errors import ForbiddenError, PublishError, SourceError, UnreachableError
 
 HOME = "https://github.com/cvdigest/cvdigest"
 _FORBIDDEN = 403
@@ -90,8 +90,13 @@ class Client:
         return answer
 
     def _once(self, url: str) -> Answer:
-        self.state.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.state / "arxiv.lock"):
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.state / "arxiv.lock").acquire()
+        except OSError as exc:
+            msg = f"the data folder {self.state} cannot be written: {exc.strerror or exc}"
+            raise PublishError(msg, advice="choose another one with --data") from exc
+        with lock:
             self._take_turn()
             try:
                 return self._bounded(url)

@@ -61,6 +61,8 @@ class Page:
     """The page says that there are no updates."""
     next_date: dt.date | None
     """On catch-up pages: the next date that has an announcement, if arXiv knows one."""
+    abstracts: bool
+    """Whether the page gives abstracts at all; one of a paper may be empty all the same."""
     names: tuple[tuple[str, str], ...]
     """The full name and the code of each category that the entries name."""
 
@@ -108,6 +110,7 @@ def parse(body: bytes, *, category: str = "cs.CV") -> Page:
         per_page=int(per_page[1]) if per_page else 2000,
         empty="No updates" in stated and not sections,
         next_date=_next_date(root),
+        abstracts=root.css_first("p.mathjax") is not None,
         names=tuple(names.items()),
     )
 
