@@ -37,6 +37,7 @@ class App:
 
     def run_sample(self) -> Made:
         """Make the digest of the bundled announcement of invented papers."""
+        self.say("the bundled sample, whose papers are invented")
         page = resources.sample()
         return self._made(self._source().from_bytes("cs.CV", None, page, service="sample", name="models/sample/new.html"))
 

@@ -5,6 +5,7 @@ needs it, so that ``cvdigest --help`` answers at once.
 """
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from digest import __version__
-from digest.errors import DigestError, NotYetError, UsageError
+from digest.errors import DigestError, NotYetError, PublishError, UsageError
 
 if TYPE_CHECKING:
     from digest.daily import Made
@@ -30,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
     console = _Console(quiet=options.quiet)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that the terminal does not have is no reason to fail
+        sys.stdout.reconfigure(errors="replace")
     try:
         status: int = options.command(options, console)
-        with suppress(ValueError):  # standard output may have been closed on purpose
-            sys.stdout.flush()
     except DigestError as exc:
         if options.debug:
             traceback.print_exc()
@@ -43,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.error("interrupted; run it again to go on")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing more can be said to it, and Python must not try at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()  # whoever read our output has gone
         return 0
     except Exception as exc:
         if options.debug:
@@ -54,12 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _silence() -> None:
+    """Let Python find an open standard output at its end, when it writes what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class _Console:
     """What is said on standard error."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+        self._terminal = (
+            sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+        )
 
     def say(self, line: str) -> None:
         if not self._quiet:
@@ -72,6 +79,8 @@ class _Console:
         self._print("31", "cvdigest:", line)
 
     def _print(self, colour: str, mark: str, line: str) -> None:
+        if sys.stderr is None:
+            return
         # Parts of a line may come out of an answer or a file: nothing in it may steer the terminal.
         text = "".join(letter if letter.isprintable() else " " for letter in line)
         print(f"\x1b[{colour}m{mark}\x1b[0m {text}" if self._terminal else f"{mark} {text}", file=sys.stderr, flush=True)
@@ -148,13 +157,40 @@ def _run(options: argparse.Namespace, console: _Console) -> int:
 
     read = settings.read({name: getattr(options, name) for name in _OPTIONS}, os.environ, app.settings_files())
     day = _date(options.date)
+    if options.sample and (options.date or options.category or options.source):
+        msg = "--sample has a date, a category and a source of its own"
+        raise UsageError(msg, advice="leave --date, --category and --source out")
     program = app.App(read, read.now or datetime.now(UTC), console.say, console.warn)
     made = program.run_sample() if options.sample else program.run(day)
-    if options.json:
-        sys.stdout.write(made.json)
-    elif not options.quiet:
-        _report(made)
+    _put_out(made, json=options.json, quiet=options.quiet)
     return 0
+
+
+def _put_out(made: "Made", *, json: bool, quiet: bool) -> None:
+    """Write what was made to standard output, if there is one."""
+    if sys.stdout is None:
+        return
+    try:
+        if json:
+            _write_utf8(made.json)
+        elif not quiet:
+            _report(made)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        _silence()
+        msg = f"standard output cannot be written: {exc.strerror or exc}"
+        raise PublishError(msg, advice="the files are made all the same") from exc
+
+
+def _write_utf8(text: str) -> None:
+    """Write JSON, which is UTF-8 whatever the locale."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+    else:
+        sys.stdout.write(text)
 
 
 def _schedule(options: argparse.Namespace, console: _Console) -> int:
@@ -175,9 +211,7 @@ def _schedule(options: argparse.Namespace, console: _Console) -> int:
 
     def make(day: date) -> None:
         made = app.App(read, clock(), console.say, console.warn).run(day)
-        if not options.quiet:
-            _report(made)
-            sys.stdout.flush()
+        _put_out(made, json=False, quiet=options.quiet)
 
     clockwork = Clockwork(app.calendar(), read.out, read.category, make, console.warn)
     if options.once:

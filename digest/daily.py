@@ -26,6 +26,10 @@ class Judge(Protocol):
     def info(self) -> ModelInfo:
         """Which model it is."""
 
+    @property
+    def topics(self) -> Sequence[str]:
+        """The slugs of the topics that it sorts into."""
+
     def classify(self, papers: Sequence[tuple[str, str]]) -> list[Classification]:
         """Return what it thinks of each (title, abstract), in order."""
 
@@ -62,7 +66,9 @@ class Daily:
         for remark in announcement.remarks:
             self.warn(remark)
         entries = chosen(announcement, include)
-        judge, opinions = self._classified([(entry.paper.title, entry.paper.abstract) for entry in entries])
+        judge, opinions = None, None
+        if announcement.state is State.PUBLISHED:
+            judge, opinions = self._classified([(entry.paper.title, entry.paper.abstract) for entry in entries])
         edition = compose(announcement, entries, opinions, self.taxonomy, layout=layout, model=judge.info if judge else None)
         if edition.sample:
             out /= "sample"  # invented papers never stand among real ones
@@ -71,19 +77,24 @@ class Daily:
         if edition.state is State.NONE:
             publish.write([(page.with_suffix(".json"), text)])
             return Made(edition, None, announcement, text)
-        publish.write([(page.with_suffix(".json"), text), (page, self.renderer.page(edition))])
+        # The JSON after the page: where it lies, the edition is whole.
+        publish.write([(page, self.renderer.page(edition)), (page.with_suffix(".json"), text)])
         publish.write([(out / "README.md", self.renderer.index(publish.editions(out)))])
         self.say(f"{len(edition.items)} papers written")
         return Made(edition, page, announcement, text)
 
     def _classified(self, papers: list[tuple[str, str]]) -> tuple[Judge | None, list[Classification] | None]:
-        if not papers:
-            return None, []
         try:
-            judge = self.load_model()
+            judge = self._fitting(self.load_model())
         except ModelError as exc:
             self.warn(f"{exc}; every paper is unclassified")
             return None, None
         opinions = judge.classify(papers)
         self.say(f"{len(papers)} papers classified by {judge.info.name}")
         return judge, opinions
+
+    def _fitting(self, judge: Judge) -> Judge:
+        if strange := set(judge.topics) - set(self.taxonomy.names()):
+            msg = f"the model sorts into topics that the catalogue does not have ({', '.join(sorted(strange))[:80]})"
+            raise ModelError(msg)
+        return judge

@@ -48,7 +48,15 @@ class SettingsError(UsageError):
 
 
 class SourceError(DigestError):
-    """arXiv answered, and the answer cannot be used."""
+    """arXiv answered, and the answer cannot be used.
+
+    ``body`` holds the bytes that did arrive, so that they can be kept for study.
+    """
+
+    def __init__(self, message: str, *, advice: str = "", body: bytes = b"") -> None:
+        """Say what is wrong, and hand over what there is in *body*."""
+        super().__init__(message, advice=advice)
+        self.body = body
 
 
 class LayoutError(SourceError):
@@ -72,15 +80,7 @@ class StaleError(NotYetError):
 
 
 class IncompleteError(NotYetError):
-    """The answer is cut, or states more entries than it shows.
-
-    ``body`` holds the bytes that did arrive, so that they can be kept for study.
-    """
-
-    def __init__(self, message: str, *, advice: str = "", body: bytes = b"") -> None:
-        """Say what is missing, and hand over what there is in *body*."""
-        super().__init__(message, advice=advice)
-        self.body = body
+    """The answer is cut, or states more entries than it shows."""
 
 
 class UnreachableError(SourceError):

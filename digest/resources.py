@@ -29,7 +29,7 @@ def calendar() -> Calendar:
     """Return arXiv's schedule with the holidays that are known."""
     with (folder("models") / "holidays.toml").open("rb") as file:
         table = tomllib.load(file)
-    return Calendar(frozenset(table["skipped"]), frozenset(table["complete_years"]))
+    return Calendar(frozenset(table["skipped"]))
 
 
 def categories() -> frozenset[str]:

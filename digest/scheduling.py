@@ -19,7 +19,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from digest import publish
 from digest.core.announcements import PUBLISHING, Calendar
-from digest.errors import DigestError
+from digest.errors import DigestError, ForbiddenError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,42 @@ class Clockwork:
         """Make the date that is due, if one is. What fails is said, and tried again at the next tick.
 
         Returns whether nothing is left to be done.
+
+        Raises:
+            ForbiddenError: arXiv refuses us; whoever goes on asking is taken for an attacker.
+
         """
         day = self.due(now)
         if day is None:
             return True
         try:
             self.make(day)
+        except ForbiddenError:
+            raise
         except DigestError as exc:
             self.warn(f"{day}: {exc}; trying again at the next tick")
             return False
         return True
 
     def run(self, minutes: float, clock: Callable[[], datetime]) -> None:
-        """Tick now and every so many *minutes* until SIGTERM or SIGINT; a date that is being made is finished first."""
+        """Tick now and every so many *minutes* until SIGTERM or SIGINT; a date that is being made is finished first.
+
+        Raises:
+            ForbiddenError: arXiv refuses us.
+
+        """
+        refusals: list[ForbiddenError] = []
+
+        def job() -> None:
+            try:
+                self.tick(clock())
+            except ForbiddenError as exc:
+                refusals.append(exc)
+                scheduler.shutdown(wait=False)
+
         scheduler = BlockingScheduler(timezone=UTC)
         scheduler.add_job(
-            lambda: self.tick(clock()),
+            job,
             IntervalTrigger(minutes=minutes, timezone=UTC),
             next_run_time=datetime.now(UTC),
             # APScheduler's own defaults drop a job that is a second late.
@@ -68,6 +88,8 @@ class Clockwork:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.shutdown(wait=False))
         scheduler.start()
+        if refusals:
+            raise refusals[0]
 
     def _failed(self, event: JobExecutionEvent) -> None:
         self.warn(f"an error of this program ({type(event.exception).__name__}: {event.exception}); trying again at the next tick")

@@ -87,11 +87,14 @@ def _include(value: str | list[str]) -> frozenset[Kind]:
             msg = f"{str(word).strip()!r} cannot be included; new, cross and replaced can"
             raise ValueError(msg)
         kinds.update(_INCLUDE[str(word).strip()])
+    if not kinds:
+        msg = "nothing is included; new, cross and replaced can be"
+        raise ValueError(msg)
     return frozenset(kinds)
 
 
 def _source(value: str) -> str:
-    if value not in SOURCES and not (value.startswith("file:") and value != "file:"):
+    if value not in SOURCES and not (value.startswith("file:") and value != "file:" and "\0" not in value):
         msg = f"{value!r} is no source; there are {', '.join(SOURCES)} and file:PATH"
         raise ValueError(msg)
     return value
@@ -110,7 +113,11 @@ def _pace(value: str | float) -> float:
     if isinstance(value, bool):
         msg = "a pace is a number of seconds"
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for one kind of mistake
-    seconds = float(value)
+    try:
+        seconds = float(value)
+    except ValueError as exc:
+        msg = f"{value!r} is no pace: a number of seconds"
+        raise ValueError(msg) from exc
     if not 0 <= seconds <= _LONGEST_PACE:
         msg = f"{value} is no pace: 0 to {_LONGEST_PACE:.0f} seconds"
         raise ValueError(msg)
@@ -118,13 +125,20 @@ def _pace(value: str | float) -> float:
 
 
 def _instant(value: str | datetime) -> datetime:
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except ValueError as exc:
+        msg = f"{value!r} is no instant (2026-11-20T03:00Z, say)"
+        raise ValueError(msg) from exc
+    if not 1991 < moment.year < 2200:  # noqa: PLR2004 - arXiv is not older, and no schedule reaches further
+        msg = f"{value} is no instant at which arXiv can be asked"
+        raise ValueError(msg)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _path(value: str) -> Path:
-    if not value:
-        msg = "the path is empty"
+    if not value or "\0" in value:
+        msg = f"{value!r} is no path"
         raise ValueError(msg)
     return Path(value).expanduser()
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from digest.arxiv import listing
 from digest.arxiv.answers import Answers, Fetch, Kept, fingerprint
 from digest.arxiv.client import Answer
-from digest.core.announcements import FIRST_DATE, ITHACA, Calendar
+from digest.core.announcements import FIRST_DATE, ITHACA, Calendar, announcement_instant
 from digest.core.domain import Announcement, Provenance
 from digest.core.text import plain
 from digest.errors import (
@@ -29,7 +29,6 @@ from digest.errors import (
     OutOfReachError,
     SourceError,
     StaleError,
-    UnreachableError,
     UsageError,
 )
 
@@ -113,7 +112,7 @@ class Source:
         if day < FIRST_DATE:
             msg = f"{day} is before arXiv's first announcement, of {FIRST_DATE}"
             raise UsageError(msg)
-        if day > following.date:
+        if day != following.date and announcement_instant(day) > now:
             msg = f"{day} lies in the future"
             raise UsageError(
                 msg, advice=f"the next announcement is that of {following.date}, on {following.announced:%Y-%m-%d at %H:%M} UTC"
@@ -142,7 +141,7 @@ class Source:
 
     def _newest(self, category: str, service: "_Service", day: date | None, now: datetime) -> Announcement:
         reading = self._read(category, service, day, now)
-        if reading.pages[0].empty:
+        if reading.pages[0].total == 0:
             # A page that was emptied too early stood for ten hours on 25 June 2026: on /new, nothing is not an answer.
             msg = f"{service.url} has no updates for {reading.day} so far"
             raise NotYetError(msg, advice="try again later, or ask for an older date with --date")
@@ -153,11 +152,14 @@ class Source:
 
     def _catchup(self, category: str, service: "_Service", day: date, now: datetime) -> Announcement:
         reading = self._read(category, service, day, now)
-        page = reading.pages[0]
+        self._confirm(reading.pages[0], day)
+        return self._made(category, reading)
+
+    def _confirm(self, page: listing.Page, day: date) -> None:
+        """Refuse a page without updates unless it is final: arXiv has passed the date, or never announces on it."""
         if page.total == 0 and not _passed(page, day) and not self.calendar.closure(day):
             msg = f"arXiv has no updates for {day}, and has announced no later date yet"
             raise NotYetError(msg, advice="try again later")
-        return self._made(category, reading)
 
     def _nothing(self, category: str, day: date, provenance: Provenance, following: date | None = None) -> Announcement:
         closure = self.calendar.closure(day)
@@ -176,9 +178,10 @@ class Source:
         try:
             while not _enough(pages):
                 self.say(f"asking {url}")
-                answer = self._ask(category, url)
                 # The run's own clock, so that a replay of a day leaves the same store behind.
-                answers.append(replace(answer, fetched=now))
+                answer = replace(self.fetch(url), fetched=now)
+                answers.append(answer)
+                self._judge(category, answer)
                 pages.append(listing.parse(answer.body, category=category))
                 self._check(category, pages)
                 url = service.following(service.url, pages)
@@ -225,10 +228,11 @@ class Source:
             return None
         return _Reading(day, pages, Provenance(service.name, tuple(item.url for item in found), tuple(item.sha256 for item in found)))
 
-    def _ask(self, category: str, url: str) -> Answer:
-        answer = self.fetch(url)
+    def _judge(self, category: str, answer: Answer) -> None:
+        """Refuse an answer that is no page, by what arXiv says in it."""
         if answer.status == _OK:
-            return answer
+            return
+        url = answer.url
         headline = _HEADLINE.search(answer.body)
         said = plain((headline[1] if headline else answer.body[:160]).decode("utf-8", "replace"))[:160]
         unknown = bool(self.categories) and category not in self.categories
@@ -242,7 +246,7 @@ class Source:
         if answer.status == _BAD_REQUEST and "90 days" in said:
             msg = f"arXiv says {said!r}"
             raise OutOfReachError(msg, advice="a page that you have kept can be read with --source file:PATH")
-        msg = f"arXiv answered {answer.status} to {url}: {said}"
+        msg = f"arXiv answered {answer.status} to {url}" + (f": {said}" if said else "")
         raise SourceError(msg)
 
     def _check(self, category: str, pages: list[listing.Page]) -> None:
@@ -263,17 +267,14 @@ class Source:
 
     def _keep_for_study(self, error: SourceError, url: str, answers: list[Answer]) -> None:
         """Keep what came in last, and say in the error where it lies."""
-        if isinstance(error, IncompleteError) and error.body and (not answers or answers[-1].body != error.body):
-            answers = [Answer(url, 0, error.body, datetime.now(UTC).replace(microsecond=0))]
-        if not answers or isinstance(error, UnreachableError):
-            return
-        path = self.answers.refuse(answers[-1], error.message)
-        if path:
-            error.message += f"; the page is kept as {path}"
         if not error.advice:
             error.advice = (
                 "try again later" if isinstance(error, NotYetError) else "if arXiv has changed its pages, this program must be updated"
             )
+        if error.body and (not answers or answers[-1].body != error.body):
+            answers = [Answer(url, 0, error.body, datetime.now(UTC).replace(microsecond=0))]
+        if answers and (path := self.answers.refuse(answers[-1], error.message)):
+            error.message += f"; the page is kept as {path}"
 
     def _settled(self, stated: date) -> datetime:
         """Return from when on a page of a date is complete."""
@@ -322,6 +323,7 @@ class Source:
         if day is not None and page.date != day:
             msg = f"{name} is the announcement of {page.date}, not of {day}"
             raise StaleError(msg)
+        self._confirm(page, page.date)
         return self._made(category, _Reading(page.date, [page], Provenance(service, (name,), (fingerprint(body),))))
 
 

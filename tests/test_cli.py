@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -207,6 +208,57 @@ def test_without_a_model(program: Program, tmp_path: Path) -> None:
     assert "## Unclassified" in program.tree()["2026/2026-11-20-cs.CV.md"].decode()
 
 
+def test_a_model_for_another_catalogue(program: Program, tmp_path: Path) -> None:
+    """A model that sorts into topics of another catalogue is not used, and no paper is lost."""
+    shutil.copytree(resources.folder("models") / "default", tmp_path / "model")
+    manifest = tmp_path / "model" / "manifest.json"
+    manifest.write_text(manifest.read_text("utf-8").replace('"object-detection"', '"astrology"'), "utf-8")
+    done = program("run", "--json", "--model", tmp_path / "model")
+
+    assert len(edition(done.out)["entries"]) == 3
+    assert "topics that the catalogue does not have (astrology)" in done.err
+
+
+def test_nothing_to_list(program: Program, arxiv: servers.Arxiv) -> None:
+    """An announcement without the kinds that were asked for gives a page that says so."""
+    arxiv.pages["/list/cs.CV/new"] = pages.new(FAKES[:2], FRIDAY)
+    found = edition(program("run", "--json", "--include", "replaced").out)
+    page = program.tree()["2026/2026-11-20-cs.CV.md"].decode()
+
+    assert (found["entries"], found["counts"]["new"], found["model"] is None) == ([], 2, False)
+    assert "None of them is of a kind that this page lists." in page
+    assert "## Contents" not in page
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams(program: Program, closed: str) -> None:
+    """Without standard output or standard error the files are made all the same."""
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m digest run {closed}"], cwd=program.folder, env=program.environment, check=False
+    )
+
+    assert (done.returncode, len(program.tree())) == (0, 3)
+
+
+def test_a_full_device(program: Program) -> None:
+    """A standard output that cannot be written is one line, and the files are made."""
+    command = f"{sys.executable} -m digest run >/dev/full"
+    done = subprocess.run(["bash", "-c", command], cwd=program.folder, env=program.environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, len(program.tree())) == (1, 3)
+    assert done.stderr.splitlines()[-1].startswith("cvdigest: standard output cannot be written: ")
+
+
+def test_another_encoding(program: Program, arxiv: servers.Arxiv) -> None:
+    """JSON is UTF-8 whatever the locale."""
+    arxiv.pages["/list/cs.CV/new"] = pages.new([Fake("2611.00001", "Straße", authors=("Łukasz Ünal",))], FRIDAY)
+    program.environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "digest", "run", "--json"]
+    done = subprocess.run(command, cwd=program.folder, env=program.environment, capture_output=True, check=False)
+
+    assert edition(done.stdout.decode())["entries"][0]["authors"] == ["Łukasz Ünal"]
+
+
 def test_the_sample(program: Program) -> None:
     """The sample needs no arXiv, says what it is at its top, and stands apart from real editions."""
     program.environment["CVDIGEST_ARXIV_URL"] = "http://127.0.0.1:9"
@@ -246,6 +298,11 @@ def check_failure(done: Result, status: int, said: str) -> None:
         (("--arxiv-url", "ftp://x"), "is no base URL"),
         (("--now", "soon"), "--now"),
         (("--contact", "a\nb"), "cannot stand in a User-Agent"),
+        (("--pace", "x"), "is no pace"),
+        (("--include", ""), "cannot be included"),
+        (("--now", "0001-01-01T00:00+14:00"), "no instant at which arXiv can be asked"),
+        (("--now", "9999-12-31T23:59"), "no instant at which arXiv can be asked"),
+        (("--sample", "--date", "2026-11-20"), "--sample has a date"),
     ],
 )
 def test_wrong_use(program: Program, arguments: Sequence[str], said: str) -> None:
@@ -339,6 +396,9 @@ def test_settings_in_the_users_folder(program: Program) -> None:
         ("# pace\npace = true\n", r"cvdigest\.toml:2: pace"),
         ('# out\n\n\n"pace" = "fast"\n', r"cvdigest\.toml:4: pace"),
         ("[run]\npace = 3\n", r"cvdigest\.toml:1: there is no setting 'run'"),
+        ("include = []\n", r"cvdigest\.toml:1: include: nothing is included"),
+        ('# where\nout = "a\\u0000b"\n', r"cvdigest\.toml:2: out"),
+        ('source = "file:\\u0000"\n', r"cvdigest\.toml:1: source"),
         ('category = "cs.CV"\ncategory = "cs.LG"\n', r"cvdigest\.toml:2: "),
         ("category = 'a\x00b'\n", r"cvdigest\.toml:1: "),
     ],
@@ -394,7 +454,7 @@ def test_a_run_does_not_load_scikit_learn(program: Program) -> None:
 def test_a_reader_that_goes_away(program: Program) -> None:
     """A pipe that is closed early is no error worth a traceback."""
     command = f"{sys.executable} -m digest run --json | head -c 10"
-    done = subprocess.run(["bash", "-c", command], cwd=program.folder, env=program.environment, capture_output=True, text=True, check=False)  # noqa: S607
+    done = subprocess.run(["bash", "-c", command], cwd=program.folder, env=program.environment, capture_output=True, text=True, check=False)
 
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr

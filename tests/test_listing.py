@@ -115,7 +115,7 @@ def test_one_paper_twice() -> None:
     """A paper that stands twice among the new ones has taken another one's place."""
     page = pages.new(FAKES, DAY).replace(b"2611.00003", b"2611.00001")
 
-    assert listing.missing([listing.parse(page)]) == "1 of 2 new entries are there"
+    assert listing.missing([listing.parse(page)]) == "of 2 new entries, 1 stand there twice"
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_titles_and_abstracts_are_seen_as_they_are(name: str, renderer: str) -> 
 
     assert [tag for tag, _ in seen.headings] == ["h1", "h3"]
     assert seen.headings[1][1] == f"1.{text or '(no title)'} :arrow_down:"
-    assert f":arrow_down: {text or '(no abstract)'} Sorted by" in seen.text
+    assert f":arrow_down: {text or '(no abstract)'} Model:" in seen.text
 
 
 def test_templates_do_not_run_what_authors_write() -> None:

@@ -106,6 +106,29 @@ def test_once(tmp_path: Path, arxiv: servers.Arxiv) -> None:
     assert arxiv.asked == ["/list/cs.CV/new"]
 
 
+def test_a_refusal_ends_the_schedule(tmp_path: Path, arxiv: servers.Arxiv) -> None:
+    """After 403 nobody asks again: the schedule ends with 69."""
+    arxiv.pages["/list/cs.CV/new"] = (403, b"", {})
+    command = [sys.executable, "-m", "digest", "schedule", "--every=0.02", *arguments(tmp_path, arxiv)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+
+    assert (done.returncode, len(arxiv.asked)) == (69, 1)
+    assert "refuses to serve us" in done.stderr
+
+
+def test_an_edition_that_was_not_finished(tmp_path: Path, arxiv: servers.Arxiv) -> None:
+    """A page that could not be written is made at the next look."""
+    page = tmp_path / "out" / "2026" / "2026-11-20-cs.CV.md"
+    page.mkdir(parents=True)
+    command = [sys.executable, "-m", "digest", "schedule", "--once", *arguments(tmp_path, arxiv)]
+    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    page.rmdir()
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (first.returncode, second.returncode, page.is_file()) == (75, 0, True)
+    assert "cannot be written" in first.stderr
+
+
 @pytest.mark.parametrize("every", ["0", "-1", "often", "nan", "1e9"])
 def test_an_interval_that_is_none(every: str) -> None:
     """An interval that makes no sense is wrong use."""

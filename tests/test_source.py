@@ -21,6 +21,7 @@ from digest.errors import (
     OutOfReachError,
     SourceError,
     StaleError,
+    UnreachableError,
     UsageError,
 )
 from digest.source import Source
@@ -193,6 +194,7 @@ def test_an_empty_newest_page(tmp_path: Path) -> None:
         (date(2026, 11, 23), NotYetError, "not announced yet; arXiv announces it on 2026-11-23 at 01:00 UTC"),
         (date(2026, 11, 24), UsageError, "lies in the future"),
         (date(2099, 1, 1), UsageError, "lies in the future"),
+        (date(2026, 11, 21), UsageError, "lies in the future"),  # a Saturday, but not yet
         (date(1991, 8, 13), UsageError, "before arXiv"),
         (date(2026, 8, 19), OutOfReachError, "more than 90 days"),
     ],
@@ -238,6 +240,13 @@ def test_a_newer_announcement_is_due(arxiv: servers.Arxiv, tmp_path: Path) -> No
         (b"<html><body><h1>Down for maintenance</h1></body></html>", LayoutError, "Down for maintenance"),
         (pages.new(FAKES, FRIDAY).replace(b"Friday, 20", b"Someday, the 20th"), LayoutError, "states no date"),
         (pages.new((), FRIDAY, category="cs.CV").replace(b"<h3>", b"<h4>"), LayoutError, "states no date"),
+        (
+            pages.new(FAKES, FRIDAY).replace(b"<dl", b"<ul").replace(b"Total of 93", b"Total of 0"),
+            LayoutError,
+            "does not say that there are none",
+        ),
+        (pages.new(FAKES, FRIDAY).replace(b"Total of 93", b"Many"), LayoutError, "does not state how many entries there are"),
+        (pages.new(FAKES, FRIDAY).replace(b" (showing 60 of 60 entries)", b""), LayoutError, "does not state how many entries it shows"),
         (pages.new([Fake("2611.00001", categories=("cs.LG",))], FRIDAY, category="cs.LG"), LayoutError, "that of cs.LG, not of cs.CV"),
     ],
 )
@@ -274,6 +283,37 @@ def test_what_arxiv_refuses(tmp_path: Path, headline: str, error: type[DigestErr
     assert type(caught.value) is error
 
 
+def test_an_answer_of_another_status_is_kept(tmp_path: Path) -> None:
+    """What arXiv answers instead of a page is kept for study, and the error says where and what to do."""
+    with servers.arxiv() as arxiv:
+        arxiv.pages["/list/cs.CV/new"] = (410, b"", {})
+        with pytest.raises(SourceError, match="arXiv answered 410") as caught:
+            ask(arxiv.url, tmp_path, None)
+
+    assert str(next((tmp_path / "refused").glob("*.html"))) in str(caught.value)
+    assert caught.value.advice
+
+
+def test_a_busy_answer_is_kept(tmp_path: Path) -> None:
+    """So is the text with which arXiv says that it is busy."""
+    with servers.arxiv() as arxiv:
+        arxiv.pages["/list/cs.CV/new"] = (503, b"replica lag", {})
+        with pytest.raises(UnreachableError, match="the page is kept"):
+            ask(arxiv.url, tmp_path, None)
+
+    assert next((tmp_path / "refused").glob("*.html")).read_bytes() == b"replica lag"
+
+
+def test_a_next_day_that_is_no_date(tmp_path: Path) -> None:
+    """A link to a day that does not exist names no next date."""
+    with servers.arxiv() as arxiv:
+        body = pages.catchup((), THURSDAY, following=FRIDAY).replace(b"/2026-11-20?", b"/2026-13-45?")
+        arxiv.pages["/catchup/cs.CV/2026-11-19?abs=True"] = body
+
+        with pytest.raises(NotYetError, match="no later date yet"):
+            ask(arxiv.url, tmp_path, THURSDAY)
+
+
 # -- file:PATH -----------------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +331,7 @@ def test_a_page_out_of_a_file(tmp_path: Path, content: bytes) -> None:
     ("content", "day", "error"),
     [
         (pages.new(FAKES, FRIDAY), THURSDAY, StaleError),
+        (pages.new((), FRIDAY), None, NotYetError),
         (pages.new(FAKES, FRIDAY, show=25), None, IncompleteError),
         (pages.new(FAKES, FRIDAY)[:-300], None, IncompleteError),
         (gzip.compress(pages.new(FAKES, FRIDAY))[:-9], None, IncompleteError),
@@ -307,7 +348,7 @@ def test_files_that_are_no_announcement(tmp_path: Path, content: bytes | None, d
     path = tmp_path / "page.html"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(error, match=r"page\.html"):
+    with pytest.raises(error, match=r"page\.html|no updates for 2026-11-20"):
         ask("http://127.0.0.1:9", tmp_path, day, source=f"file:{path}")
 
 

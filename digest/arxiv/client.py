@@ -6,6 +6,7 @@ time-outs for connecting and for each read, a cap on the decoded size, every cut
 stream without its end), few redirects and those only to arXiv, TLS always checked.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -97,32 +98,36 @@ class Client:
             msg = f"the data folder {self.state} cannot be written: {exc.strerror or exc}"
             raise PublishError(msg, advice="choose another one with --data") from exc
         with lock:
-            self._take_turn()
+            self._take_turn(urlsplit(url).netloc)
             try:
                 return self._bounded(url)
             except LaterError as exc:
                 if exc.wait is not None:
-                    (self.state / "not-before").write_text(f"{self.clock() + exc.wait:.0f}", "utf-8")
+                    self._note("not-before", urlsplit(url).netloc).write_text(f"{self.clock() + exc.wait:.0f}", "utf-8")
                 raise
 
-    def _take_turn(self) -> None:
+    def _take_turn(self, host: str) -> None:
         """Wait until it is our turn: the pace since the last request, and what arXiv asked for."""
         now = self.clock()
-        closed = self._recorded("not-before") - now
+        closed = self._recorded("not-before", host) - now
         if closed > self.limits.patience:
             until = datetime.fromtimestamp(now + closed, UTC)
             msg = f"arXiv asked not to be asked before {until:%Y-%m-%d %H:%M} UTC"
             raise UnreachableError(msg, advice="try again then")
         # A clock that was set back must not make us wait for ever.
-        pause = max(closed, min(self.pace, self._recorded("last-request") + self.pace - now), 0.0)
+        pause = max(closed, min(self.pace, self._recorded("last-request", host) + self.pace - now), 0.0)
         if pause > 0:
             if pause > 1:
                 self.say(f"waiting {pause:.0f} s: arXiv's pace")
             self.sleep(pause)
 
-    def _recorded(self, name: str) -> float:
+    def _note(self, name: str, host: str) -> Path:
+        """Return the file that notes a moment of *host*: what a replay asks for is nothing to arXiv."""
+        return self.state / f"{name}-{re.sub(r'[^A-Za-z0-9.-]', '-', host)}"
+
+    def _recorded(self, name: str, host: str) -> float:
         try:
-            moment = float((self.state / name).read_text("utf-8"))
+            moment = float(self._note(name, host).read_text("utf-8"))
         except (OSError, ValueError):
             return 0.0
         return moment if moment < self.clock() + _LONGEST_WAIT else 0.0
@@ -142,12 +147,16 @@ class Client:
             msg = f"arXiv cannot be reached: {urlsplit(url).hostname} did not take the connection within {self.limits.connect:.0f} s"
             raise self._unreached(msg)
         if self.pace and exchange.connected:  # a request that never left costs arXiv nothing
-            (self.state / "last-request").write_text(f"{asked:.3f}", "utf-8")
+            self._note("last-request", urlsplit(url).netloc).write_text(f"{asked:.3f}", "utf-8")
+        if not exchange.answered.wait(self.limits.read):
+            exchange.give_up()
+            msg = f"arXiv was silent for {self.limits.read:.0f} s"
+            raise self._unreached(msg)
         thread.join(self.limits.total)
         if thread.is_alive():
             exchange.give_up()
             msg = f"the answer took longer than {self.limits.total:.0f} s"
-            raise LaterError(msg)
+            raise self._unreached(msg)
         self._reached = self._reached or exchange.status > 0
         if exchange.error is not None:
             raise self._translated(exchange.error, connected=exchange.connected) from exchange.error
@@ -180,11 +189,11 @@ class Client:
         status, url = exchange.status, exchange.url
         if status == _FORBIDDEN:
             msg = f"arXiv refuses to serve us (403 for {url})"
-            raise ForbiddenError(msg, advice="stop asking, and see https://info.arxiv.org/help/robots.html")
+            raise ForbiddenError(msg, advice="stop asking, and see https://info.arxiv.org/help/robots.html", body=exchange.body)
         if status in _RETRIED:
             asked = retry_after(exchange.headers, datetime.now(UTC))
             msg = f"arXiv answered {status} for {url}" + (f" and asks to wait {asked:.0f} s" if asked is not None else "")
-            raise LaterError(msg, asked)
+            raise LaterError(msg, asked, body=exchange.body)
         return Answer(exchange.asked, status, exchange.body, datetime.now(UTC).replace(microsecond=0))
 
 

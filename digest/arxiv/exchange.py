@@ -5,6 +5,7 @@ decoded size and the number of redirects, which stay with arXiv and never give u
 also where HTTP itself would not notice: a gzip stream must have its end.
 """
 
+import re
 import threading
 import time
 import zlib
@@ -45,8 +46,8 @@ class Limits:
 class LaterError(UnreachableError):
     """Worth another try: *wait* is how long arXiv asked to wait, None if it did not say."""
 
-    def __init__(self, message: str, wait: float | None = None) -> None:
-        super().__init__(message, advice="try again later")
+    def __init__(self, message: str, wait: float | None = None, *, body: bytes = b"") -> None:
+        super().__init__(message, advice="try again later", body=body)
         self.wait = wait
 
 
@@ -66,6 +67,8 @@ class Exchange:
         self.connected = False
         self.begun = threading.Event()
         """Set when the connection is there, or when there will be none."""
+        self.answered = threading.Event()
+        """Set when the head of an answer is there, or when there will be none."""
         self._user_agent = user_agent
         self._limits = limits
         self._loopback = loopback
@@ -80,6 +83,7 @@ class Exchange:
             self.error = exc
         finally:
             self.begun.set()
+            self.answered.set()
 
     def give_up(self) -> None:
         """End the exchange from outside: whoever reads from its sockets gets an end of file."""
@@ -120,6 +124,7 @@ class Exchange:
         timeout = (self._limits.connect, self._limits.read)
         with session.get(self.url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
             self.status = response.status_code
+            self.answered.set()
             self.headers = {name.lower(): value for name, value in response.headers.items()}
             if self.status in _REDIRECTED and "location" in self.headers:
                 return self._allowed(urljoin(self.url, self.headers["location"]))
@@ -177,7 +182,11 @@ def cause(error: BaseException) -> str:
             break
         inner = nested
     text = " ".join(str(getattr(inner, "strerror", None) or inner).split())
-    return text.rpartition(": ")[2][:160] or type(inner).__name__
+    # "HTTPConnection(host='x', port=80): Failed to ...: reason", but "[SSL: WRONG_VERSION_NUMBER] reason" is one piece.
+    return _PREFIX.split(text)[-1][:160] or type(inner).__name__
+
+
+_PREFIX = re.compile(r": (?![^\[]*\])")
 
 
 class _Adapter(requests.adapters.HTTPAdapter):

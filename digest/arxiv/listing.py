@@ -9,6 +9,7 @@ so that `missing` can tell whether anything lacks.
 import datetime as dt
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -20,6 +21,7 @@ from digest.errors import IncompleteError, LayoutError
 _LONG_DATE = re.compile(r"listings for \w+, (\d{1,2} \w+ \d{4})")  # Friday, 20 November 2026
 _SHORT_DATE = re.compile(r"\b\w{3}, (\d{1,2} \w{3} \d{4})\b")  # Fri, 20 Nov 2026
 _SHOWING = re.compile(r"\((continued, )?showing (?:(?:first|last) )?(\d+) of (\d+) entries ?\)")
+_NOTHING = re.compile(r"No (?:further )?updates")
 _TOTAL = re.compile(r"Total of (\d+) entries")
 _PER_PAGE = re.compile(r"Showing up to (\d+) entries per page")
 _CODE = re.compile(r"[a-z-]+(?:\.[A-Za-z-]+)?\)")
@@ -101,12 +103,18 @@ def parse(body: bytes, *, category: str = "cs.CV") -> Page:
             raise IncompleteError(msg, body=body)
     stated = root.text()
     total = _TOTAL.search(stated)
+    if not sections and not _NOTHING.search(stated) and (total is None or total[1] == "0"):
+        msg = "the page holds no entries and does not say that there are none"
+        raise LayoutError(msg)
+    if sections and not total:
+        msg = "the page does not state how many entries there are in all"
+        raise LayoutError(msg)
     per_page = _PER_PAGE.search(stated)
     return Page(
         heading=title,
         date=_page_date(root, title),
         sections=sections,
-        total=int(total[1]) if total else sum(section.total for section in sections),
+        total=int(total[1]) if total else 0,
         per_page=int(per_page[1]) if per_page else 2000,
         empty="No updates" in stated and not sections,
         next_date=_next_date(root),
@@ -130,8 +138,10 @@ def missing(pages: list[Page]) -> str:
                 return f"the pages disagree about the number of {key} entries ({stated[key]} and {section.total})"
             ids.setdefault(key, []).extend(entry.paper.id for entry in section.entries)
     for key, total in stated.items():
-        if len(ids[key]) != total or len(set(ids[key])) != total:
-            return f"{len(set(ids[key]))} of {total} {key} entries are there"
+        if len(set(ids[key])) != len(ids[key]):
+            return f"of {len(ids[key])} {key} entries, {len(ids[key]) - len(set(ids[key]))} stand there twice"
+        if len(ids[key]) != total:
+            return f"{len(ids[key])} of {total} {key} entries are there"
     if (total := pages[0].total) != (found := sum(stated.values())):
         return f"the page states {total} entries in all, its sections {found}"
     return ""
@@ -145,6 +155,9 @@ def _section(dl: LexborNode, category: str, names: dict[str, str]) -> Section:
     day = None if kind else _date(_SHORT_DATE, text, "%d %b %Y")
     if kind is None and day is None:
         msg = f"a section of the page has a heading that is not known: {plain(text)[:120]!r}"
+        raise LayoutError(msg)
+    if kind and not showing:
+        msg = f"a section does not state how many entries it shows: {plain(text)[:120]!r}"
         raise LayoutError(msg)
     entries = tuple(_entries(dl, kind, category, names))
     # On `/recent`, a date with no entries has its bare date for a heading.
@@ -240,8 +253,11 @@ def _target(anchor: LexborNode) -> str:
 
 def _authors(node: LexborNode) -> tuple[str, ...]:
     names = [plain(child.text()) for child in node.iter() if child.tag == "a"]
-    if not names:
-        names = [plain(name) for name in _PARENTHESES.sub("", node.text().replace("Authors:", "")).split(",")]
+    if not names:  # "The X Collaboration: A. One (1), B. Two (1 and 2) ((1) CERN, Geneva)"
+        text = node.text().removeprefix("Authors:").replace(": ", ", ")
+        while text != (text := _PARENTHESES.sub("", text)):
+            pass
+        names = [plain(name) for name in text.split(",")]
     return tuple(filter(None, names))
 
 
@@ -287,7 +303,8 @@ def _date(pattern: re.Pattern[str], text: str, layout: str) -> dt.date | None:
 def _next_date(root: LexborNode) -> dt.date | None:
     for anchor in root.css("a"):
         if anchor.text().startswith("Continue to the next day") and (found := _NEXT_DAY.search(anchor.attributes.get("href") or "")):
-            return dt.date.fromisoformat(found[1])
+            with suppress(ValueError):
+                return dt.date.fromisoformat(found[1])
     return None
 
 

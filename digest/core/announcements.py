@@ -50,8 +50,6 @@ class Calendar:
 
     skipped: frozenset[date] = frozenset()
     """The evenings (dates in Ithaca, Sunday to Thursday) without an announcement."""
-    complete_years: frozenset[int] = frozenset()
-    """The years of which every skipped evening is known."""
 
     def closure(self, day: date) -> str:
         """Return why no announcement carries the date *day*: ``weekend``, ``holiday``, or an empty string if one does."""
@@ -71,16 +69,16 @@ class Calendar:
             raise ValueError(msg)
         evening = day - _DAY
         before = next(self._dates(day - _DAY, -1)) - _DAY
-        return Window(day, _instant(evening, _ANNOUNCED_AT), _freeze(before), _freeze(evening))
+        return Window(day, announcement_instant(day), _freeze(before), _freeze(evening))
 
     def newest(self, now: datetime) -> date:
         """Return the date of the newest announcement that is out at the instant *now*."""
-        return next(day for day in self._dates(_tomorrow(now), -1) if self._announced(day) <= now)
+        return next(day for day in self._dates(_tomorrow(now), -1) if announcement_instant(day) <= now)
 
     def following(self, now: datetime) -> Window:
         """Return the first announcement that is not out yet at the instant *now*."""
         first = _tomorrow(now) - _DAY
-        return self.window(next(day for day in self._dates(first, 1) if self._announced(day) > now))
+        return self.window(next(day for day in self._dates(first, 1) if announcement_instant(day) > now))
 
     def previous_date(self, day: date) -> date:
         """Return the last date before *day* that has an announcement."""
@@ -97,8 +95,10 @@ class Calendar:
                 yield day
             day += step * _DAY
 
-    def _announced(self, day: date) -> datetime:
-        return _instant(day - _DAY, _ANNOUNCED_AT)
+
+def announcement_instant(day: date) -> datetime:
+    """Return when an announcement that carries the date *day* comes out, if there is one: the evening before at 20:00."""
+    return _instant(day - _DAY, _ANNOUNCED_AT)
 
 
 def _tomorrow(now: datetime) -> date:

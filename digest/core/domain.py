@@ -23,8 +23,6 @@ class State(StrEnum):
 
     PUBLISHED = "published"
     NONE = "none"
-    WAITING = "waiting"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

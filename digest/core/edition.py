@@ -9,7 +9,7 @@ from digest.core.domain import Announcement, Classification, Entry, Kind, ModelI
 from digest.core.links import Link, links, venue
 
 LAYOUTS = ("topics", "classic")
-UNSURE, UNCLASSIFIED = "unsure", "unclassified"
+_LAST = UNSURE, UNCLASSIFIED = "unsure", "unclassified"
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 _OLD_STYLE_DIGITS = 7
 
@@ -91,7 +91,8 @@ def compose(  # noqa: PLR0913 - an edition is made of this much
     for index, entry in enumerate(entries):
         opinion = opinions[index] if opinions is not None else None
         shelves.setdefault(_shelf(opinion, layout), []).append((entry, opinion))
-    order = ("all", *names, UNSURE, UNCLASSIFIED)
+    # A topic that the catalogue does not have is no reason to lose a paper.
+    order = dict.fromkeys(("all", *names, *(shelf for shelf in shelves if shelf not in _LAST), *_LAST))
     headings = {**names, "all": "All papers", UNSURE: "Unsure", UNCLASSIFIED: "Unclassified"}
     sections = []
     number = 0
@@ -102,7 +103,7 @@ def compose(  # noqa: PLR0913 - an edition is made of this much
         for entry, opinion in shelves[slug]:
             number += 1
             items.append(Item(number, entry, opinion, links(entry.paper), venue(entry.paper.comments)))
-        sections.append(Section(slug, headings[slug], tuple(items)))
+        sections.append(Section(slug, headings.get(slug, slug), tuple(items)))
     return Edition(
         announcement.category,
         announcement.date,
