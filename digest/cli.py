@@ -7,11 +7,10 @@ needs it, so that ``cvdigest --help`` answers at once.
 import argparse
 import io
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -20,17 +19,16 @@ from digest.errors import DigestError, NotYetError, PublishError, UsageError
 
 if TYPE_CHECKING:
     from digest.daily import Made
+    from digest.settings import Settings
 
 INTERRUPTED = 130
 _DAY_MINUTES = 24 * 60
-
-_OPTIONS = ("category", "layout", "include", "out", "source", "arxiv_url", "pace", "now", "data", "model", "contact")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
-    console = _Console(quiet=options.quiet)
+    console = _Console(quiet=bool(options.quiet))
     if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that the terminal does not have is no reason to fail
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -63,13 +61,13 @@ class _Console:
     """What is said on standard error."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
         self._terminal = (
             sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
         )
 
     def say(self, line: str) -> None:
-        if not self._quiet:
+        if not self.quiet:
             self._print("36", "·", line)
 
     def warn(self, line: str) -> None:
@@ -104,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run = _command(commands, "run", _run, "make the digest of a date, by default of the newest announcement")
     run.add_argument("--date", metavar="YYYY-MM-DD", help="the date that arXiv prints (default: the newest that it states)")
-    run.add_argument("--sample", action="store_true", help="make the digest of the bundled, invented announcement")
-    run.add_argument("--json", action="store_true", help="print the edition as JSON and nothing else")
+    run.add_argument("--sample", action="store_const", const=True, help="make the digest of the bundled, invented announcement")
+    run.add_argument("--json", action="store_const", const=True, help="print the edition as JSON and nothing else")
     _add_settings(run)
 
 
@@ -147,23 +145,33 @@ def _command(
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
     parser.set_defaults(command=function)
-    parser.add_argument("--quiet", action="store_true", help="say nothing but warnings and errors")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--quiet", action="store_const", const=True, help="say nothing but warnings and errors")
+    parser.add_argument("--debug", action="store_const", const=True, help="show the traceback of an error")
     return parser
 
 
 def _run(options: argparse.Namespace, console: _Console) -> int:
-    from digest import app, settings
+    from digest import app
 
-    read = settings.read({name: getattr(options, name) for name in _OPTIONS}, os.environ, app.settings_files())
-    day = _date(options.date)
+    read = _settings(options, console)
     if options.sample and (options.date or options.category or options.source):
         msg = "--sample has a date, a category and a source of its own"
         raise UsageError(msg, advice="leave --date, --category and --source out")
     program = app.App(read, read.now or datetime.now(UTC), console.say, console.warn)
-    made = program.run_sample() if options.sample else program.run(day)
-    _put_out(made, json=options.json, quiet=options.quiet)
+    made = program.run_sample() if read.sample else program.run(read.date)
+    _put_out(made, json=read.json, quiet=read.quiet)
     return 0
+
+
+def _settings(options: argparse.Namespace, console: "_Console") -> "Settings":
+    """Return the settings of a command, and follow those that are about what is said."""
+    from digest import app, settings
+
+    names = [field.name for field in fields(settings.Settings)]
+    read = settings.read({name: getattr(options, name, None) for name in names}, os.environ, app.settings_files())
+    console.quiet = read.quiet
+    options.debug = read.debug
+    return read
 
 
 def _put_out(made: "Made", *, json: bool, quiet: bool) -> None:
@@ -194,10 +202,10 @@ def _write_utf8(text: str) -> None:
 
 
 def _schedule(options: argparse.Namespace, console: _Console) -> int:
-    from digest import app, settings
+    from digest import app
     from digest.scheduling import Clockwork
 
-    read = settings.read({name: getattr(options, name) for name in _OPTIONS}, os.environ, app.settings_files())
+    read = _settings(options, console)
     try:
         minutes = float(options.every)
     except ValueError:
@@ -211,7 +219,7 @@ def _schedule(options: argparse.Namespace, console: _Console) -> int:
 
     def make(day: date) -> None:
         made = app.App(read, clock(), console.say, console.warn).run(day)
-        _put_out(made, json=False, quiet=options.quiet)
+        _put_out(made, json=False, quiet=read.quiet)
 
     clockwork = Clockwork(app.calendar(), read.out, read.category, make, console.warn)
     if options.once:
@@ -219,17 +227,6 @@ def _schedule(options: argparse.Namespace, console: _Console) -> int:
     console.say(f"looking every {minutes:g} minutes for what is due")
     clockwork.run(minutes, clock)
     return 0
-
-
-def _date(value: str | None) -> date | None:
-    if value is None:
-        return None
-    # Python would also read 20261120 and 2026-W47-5, as dates that nobody meant.
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        with suppress(ValueError):
-            return date.fromisoformat(value)
-    msg = f"--date: {value!r} is no date"
-    raise UsageError(msg, advice="write it as YYYY-MM-DD: 2026-11-20")
 
 
 def _report(made: "Made") -> None:

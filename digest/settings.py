@@ -1,10 +1,11 @@
 """What is asked for: the command line over the environment, the environment over a settings file, that over the defaults."""
 
+import datetime as dt
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +39,7 @@ class Settings:
     arxiv_url: str = ARXIV
     pace: float | None = None
     """Least seconds between two requests; None for arXiv's own, or none at all on loopback: see `seconds_between`."""
-    now: datetime | None = None
+    now: dt.datetime | None = None
     """The instant to take for now; None for the clock of the machine."""
     data: Path | None = None
     """Where arXiv's answers are kept; None for the user's data folder."""
@@ -46,6 +47,16 @@ class Settings:
     """The folder of the model; None for the bundled one."""
     contact: str = ""
     """How arXiv can reach whoever runs this copy: an e-mail address or a web page, sent in the User-Agent."""
+    date: dt.date | None = None
+    """The date that arXiv prints; None for the newest."""
+    sample: bool = False
+    """Make the digest of the bundled, invented announcement."""
+    json: bool = False
+    """Print the edition as JSON."""
+    quiet: bool = False
+    """Say nothing but warnings and errors."""
+    debug: bool = False
+    """Show the traceback of an error."""
 
     @property
     def loopback(self) -> bool:
@@ -124,16 +135,42 @@ def _pace(value: str | float) -> float:
     return seconds
 
 
-def _instant(value: str | datetime) -> datetime:
+def _instant(value: str | dt.datetime) -> dt.datetime:
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
     except ValueError as exc:
         msg = f"{value!r} is no instant (2026-11-20T03:00Z, say)"
         raise ValueError(msg) from exc
     if not 1991 < moment.year < 2200:  # noqa: PLR2004 - arXiv is not older, and no schedule reaches further
         msg = f"{value} is no instant at which arXiv can be asked"
         raise ValueError(msg)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def _date(value: str | dt.date) -> dt.date:
+    if isinstance(value, dt.datetime):
+        msg = f"{value} is more than a date"
+        raise ValueError(msg)  # noqa: TRY004 - one kind of error for one kind of mistake
+    if isinstance(value, dt.date):
+        return value
+    # Python would also read 20261120 and 2026-W47-5, as dates that nobody meant.
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        with suppress(ValueError):
+            return dt.date.fromisoformat(value)
+    msg = f"{value!r} is no date; write it as YYYY-MM-DD: 2026-11-20"
+    raise ValueError(msg)
+
+
+def _flag(value: str | bool) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value.lower() not in _FLAGS:
+        msg = f"{value!r} is neither true nor false"
+        raise ValueError(msg)
+    return _FLAGS[value.lower()]
+
+
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 def _path(value: str) -> Path:
@@ -162,9 +199,20 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "data": _path,
     "model": _path,
     "contact": _contact,
+    "date": _date,
+    "sample": _flag,
+    "json": _flag,
+    "quiet": _flag,
+    "debug": _flag,
 }
 assert set(_READERS) == {field.name for field in fields(Settings)}  # noqa: S101 - a slip of ours, not of a user's
-_NOT_TEXT = {"pace": (int, float), "include": (list,), "now": (datetime,)}
+_NOT_TEXT = {
+    "pace": (int, float),
+    "include": (list,),
+    "now": (dt.datetime,),
+    "date": (dt.date,),
+    **dict.fromkeys(("sample", "json", "quiet", "debug"), (bool,)),
+}
 
 
 def read(options: Mapping[str, Any], environment: Mapping[str, str], files: tuple[Path, ...]) -> Settings:

@@ -379,6 +379,16 @@ def test_settings_in_a_file(program: Program) -> None:
     assert not (program.folder / "from-file").exists()
 
 
+def test_what_is_said_can_be_set(program: Program) -> None:
+    """A date, JSON and silence can be set in a file and by variables too; an option of the command line wins."""
+    (program.folder / "cvdigest.toml").write_text("json = true\nquiet = true\ndate = 2026-11-19\n", "utf-8")
+    done = program("run")
+    assert (edition(done.out)["date"], done.err) == ("2026-11-19", "")
+
+    program.environment |= {"CVDIGEST_JSON": "no", "CVDIGEST_QUIET": "false"}
+    assert program("run", "--date", "2026-11-20").out.startswith("cs.CV 2026-11-20: ")
+
+
 def test_settings_in_the_users_folder(program: Program) -> None:
     """Without a file in the working directory, that of the user's configuration folder counts."""
     folder = Path(program.environment["XDG_CONFIG_HOME"]) / "cvdigest"
@@ -396,6 +406,9 @@ def test_settings_in_the_users_folder(program: Program) -> None:
         ("# pace\npace = true\n", r"cvdigest\.toml:2: pace"),
         ('# out\n\n\n"pace" = "fast"\n', r"cvdigest\.toml:4: pace"),
         ("[run]\npace = 3\n", r"cvdigest\.toml:1: there is no setting 'run'"),
+        ("quiet = 1\n", r"cvdigest\.toml:1: quiet cannot be 1"),
+        ('json = "perhaps"\n', r"cvdigest\.toml:1: json: 'perhaps' is neither true nor false"),
+        ("date = 2026-11-20T01:00:00Z\n", r"cvdigest\.toml:1: date"),
         ("include = []\n", r"cvdigest\.toml:1: include: nothing is included"),
         ('# where\nout = "a\\u0000b"\n', r"cvdigest\.toml:2: out"),
         ('source = "file:\\u0000"\n', r"cvdigest\.toml:1: source"),
