@@ -10,6 +10,7 @@ import platformdirs
 from digest import resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
+from digest.arxiv.exchange import Limits
 from digest.classify import model
 from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
@@ -55,7 +56,10 @@ class App:
     def _source(self) -> Source:
         settings = self.settings
         data = settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
-        client = Client(settings.seconds_between, data, settings.contact, settings.loopback, say=self.say)
+        pace = settings.seconds_between
+        # Who sets no pace replays a day, and a replay need not be spared between two tries either.
+        limits = Limits() if pace else Limits(back_off=0.2)
+        client = Client(pace, data, settings.contact, settings.loopback, limits, self.say)
         return Source(client.get, Answers(data), resources.calendar(), settings.arxiv_url, self.say, resources.categories())
 
 

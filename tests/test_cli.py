@@ -326,6 +326,14 @@ def test_unreachable(program: Program) -> None:
     check_failure(program("run", "--arxiv-url", "http://127.0.0.1:9"), 69, "cannot be reached")
 
 
+def test_busy(program: Program, arxiv: servers.Arxiv) -> None:
+    """An arXiv that stays busy is asked a few times and ends with 69."""
+    arxiv.pages["/list/cs.CV/new"] = (503, b"busy", {})
+
+    check_failure(program("run"), 69, "answered 503 for .*the page is kept as .*refused")
+    assert len(arxiv.asked) == 4
+
+
 def test_forbidden(program: Program, arxiv: servers.Arxiv) -> None:
     """A refusal ends with 69."""
     arxiv.pages["/list/cs.CV/new"] = (403, b"", {})

@@ -81,7 +81,7 @@ class Client:
             return state.attempt_number >= self.limits.tries or spent + state.upcoming_sleep > self.limits.patience
 
         def pause(seconds: float) -> None:
-            self.say(f"arXiv does not answer as it should; trying again in {seconds:.0f} s")
+            self.say(f"arXiv does not answer as it should; trying again in {seconds:.3g} s")
             self.sleep(seconds)
 
         retrying = tenacity.Retrying(
