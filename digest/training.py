@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from digest.classify import model, train
+from digest.classify import train
 from digest.errors import UsageError
 
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
@@ -65,20 +65,9 @@ def teach(path: Path, shelves: Sequence[tuple[str, str]], folder: Path, *, name:
     taught = train.teach([train.Labelled(row["title"], row["abstract"], row["topic"], row["subtopic"]) for row in kept], shelves)
     titles = "\n".join(sorted(row["title"] for row in kept))
     about = {
-        **taught.facts,
         "corpus": {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
         "titles_sha256": hashlib.sha256(titles.encode()).hexdigest(),
         "left_out": "titles whose sha1 is divisible by 5 and that a curator's vote files (digest.training.is_test)",
     }
-    model.save(
-        folder,
-        name=name,
-        vocabulary=taught.vocabulary,
-        arrays=taught.arrays,
-        topics=taught.topics,
-        subtopics=taught.subtopics,
-        stop_words=taught.stop_words,
-        calibration=taught.calibration,
-        about=about,
-    )
-    return about
+    taught.save(folder, name=name, about=about)
+    return taught.facts | about

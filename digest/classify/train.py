@@ -7,6 +7,7 @@ the same rows give the same bytes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from digest.classify.features import TITLE, full_text, ngrams, stop_words
-from digest.classify.model import Calibration, softmax
+from digest.classify.model import Calibration, save, softmax
 
 SEED = 20200402
 _STOP_SHARE = 0.3
@@ -44,7 +45,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """What `teach` returns: the parts of a model, ready for `digest.classify.model.save`."""
+    """What `teach` returns: the parts of a model."""
 
     vocabulary: list[str]
     arrays: dict[str, NDArray[Any]]
@@ -53,6 +54,20 @@ class Taught:
     stop_words: frozenset[str]
     calibration: Calibration
     facts: dict[str, Any]
+
+    def save(self, folder: Path, *, name: str, about: dict[str, Any]) -> None:
+        """Write the model into *folder*; *about* says what it was trained on."""
+        save(
+            folder,
+            name=name,
+            vocabulary=self.vocabulary,
+            arrays=self.arrays,
+            topics=self.topics,
+            subtopics=self.subtopics,
+            stop_words=self.stop_words,
+            calibration=self.calibration,
+            about=self.facts | about,
+        )
 
 
 def teach(papers: Sequence[Labelled], shelves: Sequence[tuple[str, str]]) -> Taught:
