@@ -57,6 +57,7 @@ class Client:
     say: Callable[[str], None] = lambda _line: None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.time
+    """Both are arguments, so that a test waits on a clock of its own; seconds since 1970, because they outlive the process."""
     _reached: bool = False
 
     def get(self, url: str) -> Answer:
