@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from digest import resources
 from digest.catalogue.taxonomy import Subtopic, Taxonomy, Topic
 from digest.core.domain import Announcement, Classification, Entry, Kind, ModelInfo, Paper, Provenance, Shelf
 from digest.core.edition import Edition, chosen, compose
@@ -28,6 +30,8 @@ TAXONOMY = Taxonomy(
         Topic("tracking", "Tracking", "Tracking", (Subtopic("tracking", "all of it"),)),
     )
 )
+DIVIDED = Taxonomy(tuple(replace(topic, by_subtopic=topic.slug == "detection") for topic in TAXONOMY.topics))
+"""The same, with the first topic listed by subtopic."""
 MODEL = ModelInfo("test-model", "0123456789abcdef" * 4)
 BENIGN = "A plain sentence about a small network."
 HOSTILE = {
@@ -132,9 +136,22 @@ def typical() -> list[Paper]:
     ]
 
 
+PLACES = ("2d", "lanes", "depth", "lanes", "", "2d", "stranger")
+
+
+def divided(papers: Sequence[Paper]) -> Edition:
+    """Return an edition with a topic that is listed by subtopic: in it stand all subtopics, one unknown, and none."""
+    announcement = announced(*(Entry(item, Kind.NEW) for item in papers))
+    entries = chosen(announcement, frozenset(Kind))
+    places = (PLACES[number % len(PLACES)] for number in range(len(entries)))
+    opinions = [opinion("depth", "stereo") if place == "depth" else opinion("detection", place) for place in places]
+    return compose(announcement, entries, opinions, DIVIDED, model=MODEL)
+
+
 EDITIONS: Mapping[str, Callable[[], Edition]] = {
     "benign-topics": lambda: edition(typical()),
     "benign-classic": lambda: edition(typical(), layout="classic"),
+    "benign-by-subtopic": lambda: divided([*typical(), paper(6, "Doors, Again"), paper(7, "A Last One")]),
     "benign-without-model": lambda: edition(typical(), model=False),
     "hostile-topics": lambda: edition(hostile()),
     "hostile-classic": lambda: edition(hostile(), layout="classic"),
@@ -262,6 +279,43 @@ def test_sections_follow_the_catalogue_and_the_unsure_are_last() -> None:
         "Tracking",
         "Unsure",
     ]
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_a_topic_can_be_listed_by_subtopic(count: int, renderer: str) -> None:
+    """Its parts follow the catalogue, what has no known subtopic is last, and the numbers run through in reading order."""
+    made = divided([paper(number) for number in range(1, count + 1)])
+    section = made.sections[0]
+    text = page(made)
+    seen = see(renderer, text)
+    led = [(url.removeprefix("#"), name) for url, name in seen.links if url.startswith("#")]
+    names = ["2D & open_vocabulary", "Lanes", "No subtopic", "stranger"][: 4 if count > 1 else 1]
+
+    assert [part.name for part in section.parts] == names
+    assert tuple(item for part in section.parts for item in part.items) == section.items
+    assert [item.number for item in made.items] == list(range(1, count + 1))
+    assert re.findall(r"^### (\d+)\.", text, re.MULTILINE) == [str(number) for number in range(1, count + 1)]
+    assert [name for tag, name in seen.headings if tag == "h3" and not re.match(r"\d+\.", name)] == names
+    assert seen.ids == [target for target, _ in led]
+    assert len(set(seen.ids)) == len(seen.ids)
+    assert [name for _, name in led][: len(names) + 1] == ["Object detection", *names]
+    assert re.findall(r"^  - .* \((\d+)\)$", text, re.MULTILINE) == [str(len(part.items)) for part in section.parts]
+
+
+def test_the_catalogues_anchors_are_unique() -> None:
+    """A page with a paper on every shelf of the catalogue has no anchor twice, and a paper of each kind in its place."""
+    taxonomy = resources.taxonomy()
+    shelves = taxonomy.shelves()
+    announcement = announced(*(Entry(paper(number), Kind.NEW) for number in range(1, len(shelves) + 1)))
+    opinions = [opinion(*shelf) for shelf in shelves]
+    made = compose(announcement, chosen(announcement, frozenset(Kind)), opinions, taxonomy, model=MODEL)
+    ids = see("commonmark", page(made)).ids
+    other = next(topic for topic in taxonomy.topics if topic.slug == "other")
+
+    assert len(set(ids)) == len(ids) == len(taxonomy.topics) + len(other.subtopics)
+    assert [section.slug for section in made.sections if section.parts] == ["other"]
+    assert [part.slug for part in made.sections[-1].parts] == [sub.slug for sub in other.subtopics]
 
 
 def test_without_a_model_everything_is_unclassified() -> None:

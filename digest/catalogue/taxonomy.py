@@ -24,6 +24,8 @@ class Topic:
     heading: str
     """What the catalogue that the project started from calls it."""
     subtopics: tuple[Subtopic, ...]
+    by_subtopic: bool = False
+    """Whether a page lists its papers subtopic by subtopic, because they have little else in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def parse(text: str, *, source: str = "taxonomy.toml") -> Taxonomy:
                 item["name"],
                 item.get("heading", item["name"]),
                 tuple(Subtopic(sub["slug"], sub["name"]) for sub in item["subtopics"]),
+                by_subtopic=item.get("by_subtopic", False) is True,
             )
             for item in table["topic"]
         )

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 
-from digest.catalogue.taxonomy import Taxonomy
+from digest.catalogue.taxonomy import Taxonomy, Topic
 from digest.core.domain import Announcement, Classification, Entry, Kind, ModelInfo, Provenance, State
 from digest.core.links import Link, links, venue
 
 LAYOUTS = ("topics", "classic")
 _LAST = UNSURE, UNCLASSIFIED = "unsure", "unclassified"
+NO_SUBTOPIC = "no-subtopic"
+_Judged = tuple[Entry, Classification | None]
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 _OLD_STYLE_DIGITS = 7
 
@@ -27,6 +30,16 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One heading inside a section: the items of a subtopic."""
+
+    slug: str
+    """That of the subtopic, or ``no-subtopic``."""
+    name: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One heading of an edition, with the items under it."""
 
@@ -34,6 +47,8 @@ class Section:
     """That of a topic, ``unsure``, ``unclassified``, or ``all`` in the classic layout."""
     name: str
     items: tuple[Item, ...]
+    parts: tuple[Part, ...] = ()
+    """The same items subtopic by subtopic, for a topic that is listed so; empty for any other section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +99,10 @@ def compose(  # noqa: PLR0913 - an edition is made of this much
     """Sort *entries* (see `chosen`) into sections and number them through; nothing is lost and nothing stands twice.
 
     *opinions* belong to the entries one by one; None means that there is no model. In the ``topics`` layout the sections
-    follow the catalogue, empty ones are left out and the unsure ones are last; ``classic`` is one flat list.
+    follow the catalogue, empty ones are left out and the unsure ones are last; a topic that is listed by subtopic has
+    parts, which follow the catalogue too. ``classic`` is one flat list.
     """
-    shelves: dict[str, list[tuple[Entry, Classification | None]]] = {}
+    shelves: dict[str, list[_Judged]] = {}
     names = taxonomy.names()
     for index, entry in enumerate(entries):
         opinion = opinions[index] if opinions is not None else None
@@ -94,16 +110,19 @@ def compose(  # noqa: PLR0913 - an edition is made of this much
     # A topic that the catalogue does not have is no reason to lose a paper.
     order = dict.fromkeys(("all", *names, *(shelf for shelf in shelves if shelf not in _LAST), *_LAST))
     headings = {**names, "all": "All papers", UNSURE: "Unsure", UNCLASSIFIED: "Unclassified"}
-    sections = []
+    divided = {topic.slug: topic for topic in taxonomy.topics if topic.by_subtopic}
+    sections: list[Section] = []
     number = 0
     for slug in order:
         if slug not in shelves:
             continue
+        topic = divided.get(slug)
+        standing = _by_subtopic(shelves[slug], topic) if topic else shelves[slug]
         items = []
-        for entry, opinion in shelves[slug]:
+        for entry, opinion in standing:
             number += 1
             items.append(Item(number, entry, opinion, links(entry.paper), venue(entry.paper.comments)))
-        sections.append(Section(slug, headings.get(slug, slug), tuple(items)))
+        sections.append(Section(slug, headings.get(slug, slug), tuple(items), _parts(items, topic) if topic else ()))
     return Edition(
         announcement.category,
         announcement.date,
@@ -125,6 +144,22 @@ def _shelf(opinion: Classification | None, layout: str) -> str:
     if opinion is None:
         return UNCLASSIFIED
     return UNSURE if opinion.unsure else opinion.best.topic
+
+
+def _by_subtopic(entries: Sequence[_Judged], topic: Topic) -> list[_Judged]:
+    """Return the entries of a topic in the order of its subtopics; those of none, or of an unknown one, are last."""
+    ranks = {sub.slug: rank for rank, sub in enumerate(topic.subtopics)}
+    return sorted(entries, key=lambda judged: (ranks.get(_subtopic(judged[1]), len(ranks)), _subtopic(judged[1])))
+
+
+def _parts(items: Sequence[Item], topic: Topic) -> tuple[Part, ...]:
+    """Return the parts of a section whose *items* are in the order of `_by_subtopic`."""
+    names = {NO_SUBTOPIC: "No subtopic"} | {sub.slug: sub.name[:1].upper() + sub.name[1:] for sub in topic.subtopics}
+    return tuple(Part(slug, names.get(slug, slug), tuple(own)) for slug, own in groupby(items, lambda item: _subtopic(item.classification)))
+
+
+def _subtopic(opinion: Classification | None) -> str:
+    return (opinion.best.subtopic if opinion else "") or NO_SUBTOPIC
 
 
 def _age(identifier: str) -> tuple[int, int]:
