@@ -6,20 +6,20 @@ needs it, so that ``cvdigest --help`` answers at once.
 
 import argparse
 import io
-import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from digest import __version__
-from digest.errors import DigestError, NotYetError, PublishError, UsageError
+from digest.commands.console import Console as _Console
+from digest.commands.console import command as _command
+from digest.commands.console import read_settings, silence, write_json, writing
+from digest.errors import DigestError, NotYetError, UsageError
 
 if TYPE_CHECKING:
     from digest.daily import Made
-    from digest.settings import Settings
 
 INTERRUPTED = 130
 _DAY_MINUTES = 24 * 60
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.error("interrupted; run it again to go on")
         return INTERRUPTED
     except BrokenPipeError:
-        _silence()  # whoever read our output has gone
+        silence()  # whoever read our output has gone
         return 0
     except Exception as exc:
         if options.debug:
@@ -50,38 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.error(f"an error of this program ({type(exc).__name__}: {exc}); run it again with --debug and report what it prints")
         return 1
     return status
-
-
-def _silence() -> None:
-    """Let Python find an open standard output at its end, when it writes what is left."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Console:
-    """What is said on standard error."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self._terminal = (
-            sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
-        )
-
-    def say(self, line: str) -> None:
-        if not self.quiet:
-            self._print("36", "·", line)
-
-    def warn(self, line: str) -> None:
-        self._print("33", "warning:", line)
-
-    def error(self, line: str) -> None:
-        self._print("31", "cvdigest:", line)
-
-    def _print(self, colour: str, mark: str, line: str) -> None:
-        if sys.stderr is None:
-            return
-        # Parts of a line may come out of an answer or a file: nothing in it may steer the terminal.
-        text = "".join(letter if letter.isprintable() else " " for letter in line)
-        print(f"\x1b[{colour}m{mark}\x1b[0m {text}" if self._terminal else f"{mark} {text}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,23 +105,10 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     train.add_argument("--name", default="default", help="the model's name (default: default)")
 
 
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    function: Callable[[argparse.Namespace, _Console], int],
-    what: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-    parser.set_defaults(command=function)
-    parser.add_argument("--quiet", action="store_const", const=True, help="say nothing but warnings and errors")
-    parser.add_argument("--debug", action="store_const", const=True, help="show the traceback of an error")
-    return parser
-
-
 def _run(options: argparse.Namespace, console: _Console) -> int:
     from digest import app
 
-    read = _settings(options, console)
+    read = read_settings(options, console)
     if options.sample and (options.date or options.category or options.source):
         msg = "--sample has a date, a category and a source of its own"
         raise UsageError(msg, advice="leave --date, --category and --source out")
@@ -163,49 +118,22 @@ def _run(options: argparse.Namespace, console: _Console) -> int:
     return 0
 
 
-def _settings(options: argparse.Namespace, console: "_Console") -> "Settings":
-    """Return the settings of a command, and follow those that are about what is said."""
-    from digest import app, settings
-
-    names = [field.name for field in fields(settings.Settings)]
-    read = settings.read({name: getattr(options, name, None) for name in names}, os.environ, app.settings_files())
-    console.quiet = read.quiet
-    options.debug = read.debug
-    return read
-
-
 def _put_out(made: "Made", *, json: bool, quiet: bool) -> None:
     """Write what was made to standard output, if there is one."""
     if sys.stdout is None:
         return
-    try:
+    with writing("the files are made all the same"):
         if json:
-            _write_utf8(made.json)
+            write_json(made.json)
         elif not quiet:
             _report(made)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as exc:
-        _silence()
-        msg = f"standard output cannot be written: {exc.strerror or exc}"
-        raise PublishError(msg, advice="the files are made all the same") from exc
-
-
-def _write_utf8(text: str) -> None:
-    """Write JSON, which is UTF-8 whatever the locale."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode())
-    else:
-        sys.stdout.write(text)
 
 
 def _schedule(options: argparse.Namespace, console: _Console) -> int:
     from digest import app
     from digest.scheduling import Clockwork
 
-    read = _settings(options, console)
+    read = read_settings(options, console)
     try:
         minutes = float(options.every)
     except ValueError:

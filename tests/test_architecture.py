@@ -16,6 +16,7 @@ FLOORS: dict[str, float] = {
     "digest.arxiv": 0,
     "digest.catalogue": 0,
     "digest.classify": 0,
+    "digest.commands": 0,
     "digest.render": 0,
     "digest.core.domain": 1,
     "digest.core.announcements": 1.1,
@@ -41,7 +42,8 @@ FLOORS: dict[str, float] = {
     "digest.training": 5,
     "digest.app": 6,
     "digest.scheduling": 7,
-    "digest.cli": 7.1,
+    "digest.commands.console": 7,
+    "digest.cli": 7.2,
     "digest.__main__": 8,
 }
 """A room with several files has steps between its floor and the next: a file may use those on a lower step."""
