@@ -14,6 +14,7 @@ from digest.arxiv.exchange import Limits
 from digest.classify import model
 from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
+from digest.corrections import corrections
 from digest.daily import Daily, Made
 from digest.render.markdown import Renderer
 from digest.settings import FILE, Settings
@@ -50,17 +51,23 @@ class App:
             Renderer(resources.folder("templates")),
             self.say,
             self.warn,
+            lambda: corrections(data_folder(settings)),
         )
         return daily.run(announcement, out=settings.out, layout=settings.layout, include=settings.include)
 
     def _source(self) -> Source:
         settings = self.settings
-        data = settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
+        data = data_folder(settings)
         pace = settings.seconds_between
         # Who sets no pace replays a day, and a replay need not be spared between two tries either.
         limits = Limits() if pace else Limits(back_off=0.2)
         client = Client(pace, data, settings.contact, settings.loopback, limits, self.say)
         return Source(client.get, Answers(data), resources.calendar(), settings.arxiv_url, self.say, resources.categories())
+
+
+def data_folder(settings: Settings) -> Path:
+    """Return where arXiv's answers and the corrections are kept."""
+    return settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
 
 
 def calendar() -> Calendar:

@@ -5,7 +5,7 @@
 Every step can be repeated: a run that broke half-way is mended by running it again, and a second run leaves the same bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from digest import publish
 from digest.catalogue.taxonomy import Taxonomy
 from digest.core.domain import Announcement, Classification, Kind, ModelInfo, State
 from digest.core.edition import Edition, chosen, compose
-from digest.errors import ModelError
+from digest.errors import ModelError, SettingsError
 from digest.render import jsonfile
 from digest.render.markdown import Renderer
 
@@ -55,6 +55,8 @@ class Daily:
     renderer: Renderer
     say: Callable[[str], None]
     warn: Callable[[str], None]
+    corrections: Callable[[], Mapping[str, tuple[str, str]]] = dict
+    """Reads topic and subtopic of the papers that the reader has corrected, by identifier."""
 
     def run(self, announcement: Announcement, *, out: Path, layout: str, include: frozenset[Kind]) -> Made:
         """Make the digest of *announcement* below *out*.
@@ -69,7 +71,10 @@ class Daily:
         judge, opinions = None, None
         if announcement.state is State.PUBLISHED:
             judge, opinions = self._classified([(entry.paper.title, entry.paper.abstract) for entry in entries])
-        edition = compose(announcement, entries, opinions, self.taxonomy, layout=layout, model=judge.info if judge else None)
+        edition = compose(
+            announcement, entries, opinions, self.taxonomy,
+            layout=layout, model=judge.info if judge else None, corrections=self._corrections(),
+        )  # fmt: skip
         if edition.sample:
             out /= "sample"  # invented papers never stand among real ones
         page = publish.page_path(out, edition.date, edition.category)
@@ -82,6 +87,18 @@ class Daily:
         publish.write([(out / "README.md", self.renderer.index(publish.editions(out)))])
         self.say(f"{len(edition.items)} papers written")
         return Made(edition, page, announcement, text)
+
+    def _corrections(self) -> dict[str, tuple[str, str]]:
+        """Return the corrections that the catalogue has a place for; those that cannot be used are no reason to make no page."""
+        try:
+            kept = self.corrections()
+        except SettingsError as exc:
+            self.warn(f"{exc}; nothing is corrected in this digest")
+            return {}
+        places = {*self.taxonomy.shelves(), *((topic, "") for topic in self.taxonomy.names())}
+        if strange := [f"{paper} ({'/'.join(filter(None, place))})" for paper, place in kept.items() if place not in places]:
+            self.warn(f"the catalogue has no such place for {', '.join(strange)[:200]}; not corrected")
+        return {paper: place for paper, place in kept.items() if place in places}
 
     def _classified(self, papers: list[tuple[str, str]]) -> tuple[Judge | None, list[Classification] | None]:
         try:

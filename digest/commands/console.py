@@ -92,10 +92,10 @@ def writing(advice: str = "") -> Iterator[None]:
         raise PublishError(msg, advice=advice) from exc
 
 
-def write_text(text: str) -> None:
-    """Write lines that a person reads: nothing in them may steer the terminal."""
+def write_text(text: str, *, kept: str = "\n") -> None:
+    """Write lines that a person reads: nothing in them may steer the terminal; the controls in *kept* are meant."""
     with writing():
-        print("".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text), end="")
+        print("".join(letter if letter.isprintable() or letter in kept else " " for letter in text), end="")
 
 
 def write_json(text: str) -> None:

@@ -32,7 +32,9 @@ def text(edition: Edition) -> str:
 
 def _entry(item: Item) -> dict[str, Any]:
     paper, opinion = item.entry.paper, item.classification
-    best = opinion.best if opinion else None
+    topic, subtopic = item.place or (None, None)
+    # A correction has no probability: it is what the reader knows. What the model thinks stays in `topics`.
+    probability = opinion.best.probability if opinion and not item.corrected else None
     shelves = opinion.shelves if opinion else ()
     return {
         "number": item.number,
@@ -47,10 +49,11 @@ def _entry(item: Item) -> dict[str, Any]:
         "comments": paper.comments,
         "journal_ref": paper.journal_ref,
         "venue": item.venue,
-        "topic": best.topic if best else None,
-        "subtopic": (best.subtopic or None) if best else None,
-        "probability": best.probability if best else None,
+        "topic": topic,
+        "subtopic": subtopic or None,
+        "probability": probability,
         "topics": [{"topic": s.topic, "subtopic": s.subtopic or None, "probability": s.probability} for s in shelves],
-        "unsure": opinion.unsure if opinion else True,
+        "unsure": not item.corrected and (opinion.unsure if opinion else True),
+        "corrected": item.corrected is not None,
         "links": [{"kind": link.kind, "url": link.url} for link in item.links],
     }

@@ -108,8 +108,10 @@ class _Facts:
         """Return the facts of one item, those that it has, parted by middle dots."""
         paper = item.entry.paper
         parts: list[str] = []
-        if item.classification:
-            parts.extend(self._shelf(shelf.topic, shelf.subtopic, shelf.probability) for shelf in item.classification.shelves)
+        if item.corrected:
+            parts.append(self._correction(item))
+        elif item.classification:
+            parts.extend(f"{self._shelf(shelf.topic, shelf.subtopic)} {shelf.probability:.2f}" for shelf in item.classification.shelves)
         if item.entry.kind is not Kind.NEW:
             parts.append(_CASED[item.entry.kind])
         if paper.primary and paper.primary != self._category:
@@ -119,12 +121,21 @@ class _Facts:
         parts.extend(f"[{_LABELS[link.kind]}]({address(link.url)})" for link in item.links)
         return Markdown(" · ".join(parts))
 
-    def _shelf(self, topic: str, subtopic: str, probability: float) -> str:
+    def _correction(self, item: Item) -> str:
+        """Return where the reader put an item, and where the model would have put it, if that is elsewhere."""
+        topic, subtopic = item.place or ("", "")
+        text = f"{self._shelf(topic, subtopic)} corrected"
+        best = item.classification.best if item.classification else None
+        if best is None or (best.topic, best.subtopic) == (topic, subtopic):
+            return text
+        return f"{text} from {self._shelf(best.topic, best.subtopic)} {best.probability:.2f}"
+
+    def _shelf(self, topic: str, subtopic: str) -> str:
         name = escape_markdown(self._topics.get(topic, topic))
         part = self._subtopics.get((topic, subtopic), "")
         if part.casefold() not in ("", name.casefold()):
             name += f" \u203a {escape_markdown(part)}"
-        return f"*{name}* {probability:.2f}"
+        return f"*{name}*"
 
 
 _LABELS = {"arxiv": "arXiv", "pdf": "PDF", "code": "code", "project": "project", "video": "video", "data": "data", "other": "link"}
