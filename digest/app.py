@@ -47,7 +47,7 @@ class App:
         settings = self.settings
         daily = Daily(
             resources.taxonomy(),
-            lambda: model.load(settings.model or resources.folder("models") / "default"),
+            lambda: model.load(model_folder(settings)),
             Renderer(resources.folder("templates")),
             self.say,
             self.warn,
@@ -68,6 +68,11 @@ class App:
 def data_folder(settings: Settings) -> Path:
     """Return where arXiv's answers and the corrections are kept."""
     return settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
+
+
+def model_folder(settings: Settings) -> Path:
+    """Return where the model lies."""
+    return settings.model or resources.folder("models") / "default"
 
 
 def calendar() -> Calendar:
