@@ -35,6 +35,8 @@ FLOORS: dict[str, float] = {
     "digest.classify.features": 4,
     "digest.classify.model": 4.1,
     "digest.classify.train": 4.2,
+    "digest.classify.explain": 4.2,
+    "digest.classify.neighbours": 4.1,
     "digest.render.markdown": 4,
     "digest.render.jsonfile": 4,
     "digest.publish": 4,
@@ -44,11 +46,13 @@ FLOORS: dict[str, float] = {
     "digest.daily": 5,
     "digest.training": 5,
     "digest.shelving": 5,
+    "digest.explaining": 5,
     "digest.app": 6,
     "digest.scheduling": 7,
     "digest.commands.console": 7,
     "digest.commands.classify": 7.1,
     "digest.commands.correct": 7.1,
+    "digest.commands.explain": 7.1,
     "digest.cli": 7.2,
     "digest.__main__": 8,
 }
@@ -71,7 +75,13 @@ IO = {
 }
 HOMES = {
     "sklearn": {"digest.classify.train"},
-    "numpy": {"digest.classify.features", "digest.classify.model", "digest.classify.train"},
+    "numpy": {
+        "digest.classify.features",
+        "digest.classify.model",
+        "digest.classify.train",
+        "digest.classify.explain",
+        "digest.classify.neighbours",
+    },
     "scipy": {"digest.classify.train"},
     "jinja2": {"digest.render.markdown"},
     "requests": {"digest.arxiv.client", "digest.arxiv.exchange"},

@@ -162,7 +162,7 @@ def test_its_size() -> None:
     """The model is data of a bounded size, and nothing in it can run."""
     files = list((resources.folder("models") / "default").iterdir())
 
-    assert {path.suffix for path in files} <= {".npy", ".json", ".txt", ".md"}
+    assert {path.suffix for path in files} <= {".npy", ".json", ".txt", ".tsv", ".md"}
     assert sum(path.stat().st_size for path in files) < 8 * 2**20
 
 
