@@ -26,7 +26,7 @@ _SEAM = re.compile(rf"(?<=[{_HAN}])(?=[a-z0-9])|(?<=[a-z0-9])(?=[{_HAN}])")
 _YEAR = re.compile(r"(?<![a-z0-9])(?:19|20)\d\d(?![a-z0-9])")
 _NUMBERS = re.compile(r"^(?:\d+ )+|(?: \d+)+$")
 _PARTS = re.compile("[;；]")
-_KEYS = {"words", "topic", "subtopic", "within", "keeps"}
+_KEYS = {"words", "topic", "subtopic", "within", "weak", "keeps"}
 NONE = "none"
 """The topic of a rule for headings that mean none."""
 
@@ -51,6 +51,8 @@ class Rule:
     subtopic: str | None = None
     within: tuple[str, ...] = ()
     """Words one of which an enclosing heading must have."""
+    weak: bool = False
+    """Whether it decides only where no heading around it has."""
     keeps: Keeps = Keeps.NOTHING
 
 
@@ -134,7 +136,9 @@ class Sections:
             known = self._look(heading)
             said = _say(heading, known, allowed)
             allowed |= known.encloses
-            if said is None or (held is not None and (held.rule.keeps is Keeps.SHELF or held.topic != said.topic)):
+            if said is None or (said.rule.weak and decided is not None):
+                continue
+            if held is not None and (held.rule.keeps is Keeps.SHELF or held.topic != said.topic):
                 continue
             decided = said
             if said.rule.keeps is not Keeps.NOTHING:
@@ -214,6 +218,9 @@ def _rule(number: int, item: Mapping[str, object], taxonomy: Taxonomy, source: s
     if keeps not in set(Keeps):
         msg = f"{where} keeps {keeps!r}, which is none of {', '.join(Keeps)}"
         raise SettingsError(msg)
+    if not isinstance(weak := item.get("weak", False), bool):
+        msg = f"{where} is weak or not: true or false, not {weak!r}"
+        raise SettingsError(msg)
     within = _strings(item.get("within", []), f"{where}: within")
     return Rule(
         number,
@@ -221,6 +228,7 @@ def _rule(number: int, item: Mapping[str, object], taxonomy: Taxonomy, source: s
         None if topic == NONE else str(topic),
         None if subtopic is None else str(subtopic),
         within,
+        weak,
         Keeps(str(keeps)),
     )
 
