@@ -6,6 +6,10 @@ In a wheel both folders stand inside the package, in a checkout beside it.
 import tomllib
 from pathlib import Path
 
+from digest.catalogue.sections import Sections
+from digest.catalogue.sections import parse as parse_sections
+from digest.catalogue.sources import Source
+from digest.catalogue.sources import parse as parse_sources
 from digest.catalogue.taxonomy import Taxonomy
 from digest.catalogue.taxonomy import parse as parse_taxonomy
 from digest.core.announcements import Calendar
@@ -23,6 +27,18 @@ def taxonomy() -> Taxonomy:
     """Return the topics of the catalogue."""
     path = folder("models") / "taxonomy.toml"
     return parse_taxonomy(path.read_text("utf-8"), source=str(path))
+
+
+def sections() -> Sections:
+    """Return the rules for the headings of curated lists."""
+    path = folder("models") / "sections.toml"
+    return parse_sections(path.read_text("utf-8"), taxonomy(), source=str(path))
+
+
+def sources() -> tuple[Source, ...]:
+    """Return where public curated lists are."""
+    path = folder("models") / "sources.toml"
+    return parse_sources(path.read_text("utf-8"), source=str(path))
 
 
 def calendar() -> Calendar:

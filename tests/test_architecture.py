@@ -22,6 +22,8 @@ FLOORS: dict[str, float] = {
     "digest.core.text": 1.1,
     "digest.core.links": 1.2,
     "digest.catalogue.taxonomy": 2,
+    "digest.catalogue.sources": 2,
+    "digest.catalogue.sections": 2.1,
     "digest.arxiv.listing": 2,
     "digest.core.edition": 2.1,
     "digest.files": 3,
