@@ -33,6 +33,7 @@ format: $(DEV)  ## mend what the linter and the formatter can
 
 bench: $(DEV)  ## measure accuracy, speed and memory
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/sections.py
 	$(BIN)/python benchmarks/speed.py
 
 model: $(RUN)  ## train models/default again; the same corpus gives the same bytes

@@ -25,7 +25,7 @@ _HAN = r"\u3400-\u9fff\uf900-\ufaff"
 _SEAM = re.compile(rf"(?<=[{_HAN}])(?=[a-z0-9])|(?<=[a-z0-9])(?=[{_HAN}])")
 _YEAR = re.compile(r"(?<![a-z0-9])(?:19|20)\d\d(?![a-z0-9])")
 _NUMBERS = re.compile(r"^(?:\d+ )+|(?: \d+)+$")
-_PARTS = re.compile("[;；]")
+_PARTS = re.compile(r"[;\uff1b]")
 _KEYS = {"words", "topic", "subtopic", "within", "weak", "keeps"}
 NONE = "none"
 """The topic of a rule for headings that mean none."""
@@ -90,9 +90,13 @@ class _Plain:
     def pattern(self, word: str) -> str:
         """Return the pattern that finds a word of a rule in a plain heading: whole words of Latin letters, any run of Han."""
         plain = self.word(word)
-        start = "^" if word.startswith("=") else r"(?<![a-z0-9])" if plain[:1].isascii() else ""
-        end = "$" if word.startswith("=") else r"(?![a-z0-9])" if plain[-1:].isascii() and not word.endswith("*") else ""
-        return start + re.escape(plain) + ("(?:e?s)?" if end and plain[-1:].isascii() else "") + end
+        latin_start, latin_end = plain[:1].isascii(), plain[-1:].isascii()
+        if word.endswith("*"):
+            end = "[a-z0-9]*"
+        else:
+            end = ("(?:e?s)?" if latin_end else "") + ("$" if word.startswith("=") else r"(?![a-z0-9])" if latin_end else "")
+        start = "^" if word.startswith("=") else r"(?<![a-z0-9])" if latin_start else ""
+        return start + re.escape(plain) + end
 
 
 class _Words:
@@ -178,6 +182,9 @@ def parse(text: str, taxonomy: Taxonomy, *, source: str = "sections.toml") -> Se
     _unique(rules, plain, source)
     ignored = [plain.pattern(word) for word in _strings(table.get("ignore", []), f"{source}: ignore")]
     plain = _Plain(plain.same, re.compile("|".join([_YEAR.pattern, *ignored])))
+    if unseen := [word for rule in rules for word in (*rule.words, *rule.within) if plain.ignored.search(plain.word(word))]:
+        msg = f"{source}: {unseen[0]!r} holds a word that is ignored, so that no heading ever has it"
+        raise SettingsError(msg)
     return Sections(
         rules,
         plain,
@@ -209,13 +216,13 @@ def _rule(number: int, item: Mapping[str, object], taxonomy: Taxonomy, source: s
         msg = f"{where} has a key that is not known: {min(unknown)}"
         raise SettingsError(msg)
     topic, subtopic, keeps = item.get("topic"), item.get("subtopic"), item.get("keeps", Keeps.NOTHING)
-    if topic != NONE and topic not in taxonomy.names():
+    if topic != NONE and not (isinstance(topic, str) and topic in taxonomy.names()):
         msg = f"{where} names the topic {topic!r}, which the taxonomy does not have"
         raise SettingsError(msg)
     if subtopic is not None and (topic, subtopic) not in taxonomy.shelves():
         msg = f"{where} names the subtopic {subtopic!r}, which the topic {topic!r} does not have"
         raise SettingsError(msg)
-    if keeps not in set(Keeps):
+    if keeps not in tuple(Keeps):
         msg = f"{where} keeps {keeps!r}, which is none of {', '.join(Keeps)}"
         raise SettingsError(msg)
     if not isinstance(weak := item.get("weak", False), bool):

@@ -69,7 +69,7 @@ def _source(item: object, where: str) -> Source:
     if type(year) is not int or year not in _YEARS:
         msg = f"{where} has no year: {year!r}"
         raise SettingsError(msg)
-    if (written := item.get("format", Format.MARKDOWN)) not in set(Format):
+    if (written := item.get("format", Format.MARKDOWN)) not in tuple(Format):
         msg = f"{where} has the format {written!r}, which is none of {', '.join(Format)}"
         raise SettingsError(msg)
     if not _leads_somewhere(url):
