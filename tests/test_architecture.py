@@ -25,6 +25,8 @@ FLOORS: dict[str, float] = {
     "digest.catalogue.sources": 2,
     "digest.catalogue.sections": 2.1,
     "digest.arxiv.listing": 2,
+    "digest.catalogue.daily": 2.1,
+    "digest.classify.evaluation": 2.1,
     "digest.core.edition": 2.1,
     "digest.files": 3,
     "digest.resources": 3,
