@@ -11,7 +11,9 @@ from digest import resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
 from digest.arxiv.exchange import Limits
+from digest.classify import card as cards
 from digest.classify import model
+from digest.classify.card import Card
 from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
 from digest.daily import Daily, Made
@@ -74,6 +76,57 @@ def train(abstracts: Path, out: Path, name: str) -> dict[str, object]:
     from digest import training
 
     return training.teach(abstracts, resources.taxonomy().shelves(), out, name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a model is to be measured with; what is None is left out."""
+
+    corpus: Path | None
+    daily: Path | None
+    reference: Path | None
+    """Labels of daily papers; None for the bundled ones."""
+    half: str
+
+
+def card(chosen: Path | None) -> tuple[Card, str]:
+    """Return the accuracy card of the chosen or the bundled model, and the page that shows it."""
+    folder = _model_folder(chosen)
+    found = cards.read(folder, model.load(folder).info)
+    return found, cards.markdown(found, resources.taxonomy().names())
+
+
+def evaluate(chosen: Path | None, with_what: Measurement, warn: Say, *, write: bool) -> tuple[Card, str]:
+    """Measure the chosen or the bundled model again; return its card and the page that shows it."""
+    # Imported here because it brings scikit-learn by way of the training, whose test papers these are.
+    from digest import measuring
+
+    folder, names = _model_folder(chosen), resources.taxonomy().names()
+    judge = model.load(folder)
+    known = measuring.corpus(with_what.corpus, names) if with_what.corpus else None
+    found, further = None, []
+    if with_what.daily:
+        reference = resources.daily_reference(with_what.reference)
+        labels = measuring.of_half(reference, with_what.half)
+        all_ids = {label.arxiv_id for label in reference}
+        training = {label.arxiv_id for label in resources.daily_training(all_ids)}
+        texts = measuring.texts(with_what.daily, all_ids | training)
+        found = measuring.dailies(with_what.daily, labels, texts)
+        further = [title for arxiv_id, (title, _) in texts.items() if arxiv_id in training]
+        if found.lacking:
+            warn(f"{with_what.daily} lacks {found.lacking} of the {len(labels)} labelled daily papers; they are left out")
+    faults = measuring.unseen_faults(measuring.about(folder), known, found, names, ((), further))
+    for fault in faults:
+        warn(fault)
+    made = measuring.measure(judge, folder, tuple(names), known=known, found=found, faults=faults)
+    page = cards.markdown(made, names)
+    if write:
+        cards.write(folder, made, page)
+    return made, page
+
+
+def _model_folder(chosen: Path | None) -> Path:
+    return chosen or resources.folder("models") / "default"
 
 
 def settings_files() -> tuple[Path, ...]:
