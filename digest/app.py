@@ -1,6 +1,6 @@
 """The composition root: puts the parts together from `Settings`. Importing it does nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from digest import resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
 from digest.arxiv.exchange import Limits
+from digest.catalogue.sources import Source as ListSource
 from digest.classify import card as cards
 from digest.classify import model
 from digest.classify.card import Card
@@ -18,10 +19,15 @@ from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
 from digest.daily import Daily, Made
 from digest.render.markdown import Renderer
-from digest.settings import FILE, Settings
+from digest.settings import ARXIV, FILE, Settings
 from digest.source import Source
 
 Say = Callable[[str], None]
+_API = "https://export.arxiv.org"
+_API_PACE = 3.0
+"""Seconds between two requests to arXiv's query API (arXiv's terms of use for its APIs)."""
+_LISTS_PACE = 1.0
+_LARGEST_LIST = 20 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +63,43 @@ class App:
 
     def _source(self) -> Source:
         settings = self.settings
-        data = settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
+        data = _data(settings)
         pace = settings.seconds_between
         # Who sets no pace replays a day, and a replay need not be spared between two tries either.
         limits = Limits() if pace else Limits(back_off=0.2)
         client = Client(pace, data, settings.contact, settings.loopback, limits, self.say)
         return Source(client.get, Answers(data), resources.calendar(), settings.arxiv_url, self.say, resources.categories())
+
+
+def fetch(
+    settings: Settings, folder: Path, ids_of: Callable[[Path], Iterable[str]], say: Say, sources: Sequence[ListSource] | None = None
+) -> tuple[Path, Path]:
+    """Fetch the public curated lists into *folder* and the abstracts of the papers that they name.
+
+    *ids_of* gets the folder of the lists and returns the arXiv identifiers that stand in them. Returned are that folder,
+    and the file of abstracts that `digest.fetching.read` reads. Run again, it goes on where it was stopped.
+    """
+    # Imported here because it brings feedparser, which nothing else needs.
+    from digest import fetching
+
+    chosen = resources.sources() if sources is None else sources
+    data, replayed = _data(settings), settings.loopback
+    elsewhere = Limits(max_bytes=_LARGEST_LIST, elsewhere=True)
+    # Without the contact, which is for arXiv's eyes.
+    client = Client(_LISTS_PACE, data, limits=elsewhere, who="the server", say=say)
+    fetching.lists(chosen, folder / "lists", client.get, say)
+    # Thousands of abstracts are worth a longer wait than a page is, when arXiv is busy.
+    limits = Limits(back_off=0.2) if replayed else Limits(tries=7, back_off=5, patience=900)
+    pace = settings.pace if settings.pace is not None else 0.0 if replayed else _API_PACE
+    client = Client(pace, data, settings.contact, replayed, limits, say)
+    base = _API if settings.arxiv_url == ARXIV else settings.arxiv_url
+    service = fetching.Service(f"{base}/api/query", back_off=0.2 if replayed else 10.0)
+    abstracts = fetching.abstracts(ids_of(folder / "lists"), folder / "abstracts.jsonl", client.get, say, service)
+    return folder / "lists", abstracts.path
+
+
+def _data(settings: Settings) -> Path:
+    return settings.data or platformdirs.user_data_path("cvdigest", appauthor=False)
 
 
 def calendar() -> Calendar:

@@ -46,6 +46,7 @@ FLOORS: dict[str, float] = {
     "digest.daily": 5,
     "digest.training": 5,
     "digest.measuring": 5.1,
+    "digest.fetching": 5,
     "digest.app": 6,
     "digest.scheduling": 7,
     "digest.cli": 7.1,
