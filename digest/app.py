@@ -1,6 +1,6 @@
 """The composition root: puts the parts together from `Settings`. Importing it does nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,16 +11,24 @@ from digest import resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
 from digest.arxiv.exchange import Limits
+from digest.catalogue.sources import Source as ListSource
+from digest.classify import card as cards
 from digest.classify import model
+from digest.classify.card import Card
 from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
 from digest.corrections import corrections
 from digest.daily import Daily, Made
 from digest.render.markdown import Renderer
-from digest.settings import FILE, Settings
+from digest.settings import ARXIV, FILE, Settings
 from digest.source import Source
 
 Say = Callable[[str], None]
+_API = "https://export.arxiv.org"
+_API_PACE = 3.0
+"""Seconds between two requests to arXiv's query API (arXiv's terms of use for its APIs)."""
+_LISTS_PACE = 1.0
+_LARGEST_LIST = 20 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,33 @@ def model_folder(settings: Settings) -> Path:
     return settings.model or resources.folder("models") / "default"
 
 
+def fetch(
+    settings: Settings, folder: Path, ids_of: Callable[[Path], Iterable[str]], say: Say, sources: Sequence[ListSource] | None = None
+) -> tuple[Path, Path]:
+    """Fetch the public curated lists into *folder* and the abstracts of the papers that they name.
+
+    *ids_of* gets the folder of the lists and returns the arXiv identifiers that stand in them. Returned are that folder,
+    and the file of abstracts that `digest.fetching.read` reads. Run again, it goes on where it was stopped.
+    """
+    # Imported here because it brings feedparser, which nothing else needs.
+    from digest import fetching
+
+    chosen = resources.sources() if sources is None else sources
+    data, replayed = data_folder(settings), settings.loopback
+    elsewhere = Limits(max_bytes=_LARGEST_LIST, elsewhere=True)
+    # Without the contact, which is for arXiv's eyes.
+    client = Client(_LISTS_PACE, data, limits=elsewhere, who="the server", say=say)
+    fetching.lists(chosen, folder / "lists", client.get, say)
+    # Thousands of abstracts are worth a longer wait than a page is, when arXiv is busy.
+    limits = Limits(back_off=0.2) if replayed else Limits(tries=7, back_off=5, patience=900)
+    pace = settings.pace if settings.pace is not None else 0.0 if replayed else _API_PACE
+    client = Client(pace, data, settings.contact, replayed, limits, say)
+    base = _API if settings.arxiv_url == ARXIV else settings.arxiv_url
+    service = fetching.Service(f"{base}/api/query", back_off=0.2 if replayed else 10.0)
+    abstracts = fetching.abstracts(ids_of(folder / "lists"), folder / "abstracts.jsonl", client.get, say, service)
+    return folder / "lists", abstracts.path
+
+
 def calendar() -> Calendar:
     """Return arXiv's schedule, for those who wait for it."""
     return resources.calendar()
@@ -86,6 +121,57 @@ def train(abstracts: Path, out: Path, name: str) -> dict[str, object]:
     from digest import training
 
     return training.teach(abstracts, resources.taxonomy().shelves(), out, name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a model is to be measured with; what is None is left out."""
+
+    corpus: Path | None
+    daily: Path | None
+    reference: Path | None
+    """Labels of daily papers; None for the bundled ones."""
+    half: str
+
+
+def card(chosen: Path | None) -> tuple[Card, str]:
+    """Return the accuracy card of the chosen or the bundled model, and the page that shows it."""
+    folder = _model_folder(chosen)
+    found = cards.read(folder, model.load(folder).info)
+    return found, cards.markdown(found, resources.taxonomy().names())
+
+
+def evaluate(chosen: Path | None, with_what: Measurement, warn: Say, *, write: bool) -> tuple[Card, str]:
+    """Measure the chosen or the bundled model again; return its card and the page that shows it."""
+    # Imported here because it brings scikit-learn by way of the training, whose test papers these are.
+    from digest import measuring
+
+    folder, names = _model_folder(chosen), resources.taxonomy().names()
+    judge = model.load(folder)
+    known = measuring.corpus(with_what.corpus, names) if with_what.corpus else None
+    found, further = None, []
+    if with_what.daily:
+        reference = resources.daily_reference(with_what.reference)
+        labels = measuring.of_half(reference, with_what.half)
+        all_ids = {label.arxiv_id for label in reference}
+        training = {label.arxiv_id for label in resources.daily_training(all_ids)}
+        texts = measuring.texts(with_what.daily, all_ids | training)
+        found = measuring.dailies(with_what.daily, labels, texts)
+        further = [title for arxiv_id, (title, _) in texts.items() if arxiv_id in training]
+        if found.lacking:
+            warn(f"{with_what.daily} lacks {found.lacking} of the {len(labels)} labelled daily papers; they are left out")
+    faults = measuring.unseen_faults(measuring.about(folder), known, found, names, ((), further))
+    for fault in faults:
+        warn(fault)
+    made = measuring.measure(judge, folder, tuple(names), known=known, found=found, faults=faults)
+    page = cards.markdown(made, names)
+    if write:
+        cards.write(folder, made, page)
+    return made, page
+
+
+def _model_folder(chosen: Path | None) -> Path:
+    return chosen or resources.folder("models") / "default"
 
 
 def settings_files() -> tuple[Path, ...]:

@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     classify.add(commands)
     explain.add(commands)
     correct.add(commands)
+    _add_evaluate(commands)
     return parser
 
 
@@ -107,6 +108,17 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     train.add_argument("--out", metavar="DIR", required=True, help="the folder to write the model to")
     train.add_argument("--name", default="default", help="the model's name (default: default)")
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    evaluate = _command(commands, "evaluate", _evaluate, "show how accurate the model is, or measure it again")
+    evaluate.add_argument("--corpus", metavar="FILE", help="labelled papers, as for train: measure on the fifth that no training sees")
+    evaluate.add_argument("--daily", metavar="FILE", help="JSON lines with arxiv_id, title, abstract: measure on the daily papers")
+    evaluate.add_argument("--reference", metavar="FILE", help="where the daily papers belong (default: the bundled reference)")
+    evaluate.add_argument("--half", metavar="HALF", default="report", help="of the reference: choose or report (default: report)")
+    evaluate.add_argument("--write", action="store_true", help="keep the figures as the card in the model's folder")
+    evaluate.add_argument("--model", metavar="DIR", help="another model than the bundled one")
+    evaluate.add_argument("--json", action="store_const", const=True, help="print the figures as JSON and nothing else")
 
 
 def _run(options: argparse.Namespace, console: _Console) -> int:
@@ -178,6 +190,33 @@ def _report(made: "Made") -> None:
             count = len(section.items)
             print(f"  {section.name:<{width}}  {count:>4}  {'█' * max(1, round(24 * count / most))}")
     print(made.path)
+
+
+def _evaluate(options: argparse.Namespace, console: _Console) -> int:
+    from pathlib import Path
+
+    from digest import app
+    from digest.classify import card
+
+    read = read_settings(options, console)
+    corpus, daily, reference = (Path(name) if name else None for name in (options.corpus, options.daily, options.reference))
+    if not corpus and not daily and (options.write or reference or options.half != "report"):
+        msg = "--write, --reference and --half are for measuring again"
+        raise UsageError(msg, advice="name the papers with --corpus, --daily or both")
+    if options.write and options.half != "report":
+        msg = "a card is measured on the half of the daily papers by which no choice was made"
+        raise UsageError(msg, advice="leave --half or --write out")
+    if corpus or daily:
+        with_what = app.Measurement(corpus, daily, reference, options.half)
+        found, page = app.evaluate(read.model, with_what, console.warn, write=options.write)
+    else:
+        found, page = app.card(read.model)
+    if sys.stdout is not None:
+        if read.json:
+            write_json(card.as_json(found))
+        else:
+            print(page, end="")
+    return 0
 
 
 def _train(options: argparse.Namespace, console: _Console) -> int:

@@ -5,6 +5,7 @@
     │   └── SettingsError           2  a settings file or the environment is malformed
     ├── SourceError                 1  arXiv answered, and its answer cannot be used
     │   ├── LayoutError             1  the answer is not a listing page
+    │   ├── QueryError              1  arXiv's query API says that it cannot answer this question
     │   ├── OutOfReachError         1  no service of arXiv answers for so old a date
     │   ├── NotYetError            75  come back later
     │   │   ├── StaleError         75  the page is that of another date
@@ -61,6 +62,10 @@ class SourceError(DigestError):
 
 class LayoutError(SourceError):
     """The answer is not a listing page as this program knows it: an error page with status 200, a new layout."""
+
+
+class QueryError(SourceError):
+    """arXiv's query API understood that it was asked, and says why it cannot answer: ask something else."""
 
 
 class OutOfReachError(SourceError):

@@ -30,8 +30,38 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add *content* to the end of the file at *path*, flushed to the disk.
+
+    Raises:
+        OSError: it cannot be written; the file is as it was before, unless the power fails too.
+
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = path.exists()
+    # Unbuffered, so that nothing is left over that would be written after the file was cut back.
+    with path.open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            with suppress(OSError):
+                file.truncate(before)
+            raise
+    if not there:
+        _flush_folder(path.parent)
+
+
+def _flush_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk, where the system can."""
     if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -18,10 +18,12 @@ class Arxiv:
     pages: dict[str, bytes | Answer | Callable[[], Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    other: Callable[[str], bytes | Answer] = lambda path: (404, f"nothing at {path}\n".encode(), {})
+    """What answers for a path that is none of `pages`."""
 
     def answer(self, path: str) -> Answer:
         """Return the status, the body and the headers for *path*."""
-        page = self.pages.get(path, (404, f"nothing at {path}\n".encode(), {}))
+        page = self.pages[path] if path in self.pages else self.other(path)
         if callable(page):
             page = page()
         return page if isinstance(page, tuple) else (200, page, {})

@@ -12,7 +12,7 @@ import pytest
 
 from digest.arxiv.client import Answer, Client, retry_after
 from digest.arxiv.exchange import Limits
-from digest.errors import DigestError, ForbiddenError, IncompleteError, SourceError, UnreachableError
+from digest.errors import DigestError, ForbiddenError, IncompleteError, PublishError, SourceError, UnreachableError
 from tests import pages, servers
 from tests.pages import Fake
 
@@ -99,10 +99,12 @@ def bomb() -> bytes:
         (servers.response(b"", status="302 Found", headers=("Location: http://169.254.169.254/",)), SourceError),
         (servers.response(b"", status="302 Found", headers=("Location: https://arxiv.org/list/cs.CV/new",)), SourceError),
         (servers.response(b"", status="301 Moved", headers=("Location: /list/cs.CV/new",)), SourceError),
+        (servers.response(b"", status="302 Found", headers=("Location: http://[::1/list/cs.CV/new",)), SourceError),
     ],
     ids=[
         "short body", "short chunk", "gzip cut by 1", "gzip cut by 8", "gzip checksum", "gzip twice", "not gzip", "brotli", "empty",
         "garbage", "many headers", "long header", "redirect to a file", "redirect to a private address", "redirect away", "redirect loop",
+        "redirect nowhere",
     ],
 )  # fmt: skip
 def test_broken_answers(tmp_path: Path, content: bytes, error: type[DigestError]) -> None:
@@ -275,6 +277,15 @@ def test_a_long_wait_is_remembered(tmp_path: Path) -> None:
         clock.now += 301
         arxiv.pages["/"] = BODY
         assert client(tmp_path, clock=clock).get(arxiv.url + "/").body == BODY
+
+
+def test_notes_that_cannot_be_written(tmp_path: Path) -> None:
+    """Where the pace cannot be noted it could not be kept, and that is said as an error of ours."""
+    with servers.arxiv() as arxiv:
+        arxiv.pages["/"] = BODY
+        (tmp_path / f"last-request-{arxiv.url.rpartition('/')[2].replace(':', '-')}").mkdir()
+        with pytest.raises(PublishError, match="data folder"):
+            client(tmp_path, pace=15).get(arxiv.url + "/")
 
 
 def test_hosts_are_apart(tmp_path: Path) -> None:

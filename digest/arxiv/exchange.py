@@ -1,14 +1,17 @@
-"""One request to arXiv and its answer, within bounds; how often and when to ask is the client's business.
+"""One request and its answer, within bounds; how often and when to ask is the client's business.
 
 Bounded are the time until a connection is there, the silence between two pieces of an answer, the time of the whole, its
-decoded size and the number of redirects, which stay with arXiv and never give up TLS. An answer that was cut is an error,
-also where HTTP itself would not notice: a gzip stream must have its end.
+decoded size and the number of redirects, which stay with arXiv and never give up TLS. Where another host is asked, they may
+lead to any host, but over TLS only and never to this machine. An answer that was cut is an error, also where HTTP itself
+would not notice: a gzip stream must have its end.
 """
 
+import ipaddress
 import re
 import threading
 import time
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +23,6 @@ import urllib3
 
 from digest.errors import IncompleteError, SourceError, UnreachableError
 
-_MAX_BYTES = 16 * 2**20
 _REDIRECTS = 5
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 2**16
@@ -41,6 +43,10 @@ class Limits:
     """Before the second try; doubled from try to try."""
     patience: float = 120.0
     """For all the waiting that one page is worth; a longer wait ends the run and is remembered."""
+    max_bytes: int = 16 * 2**20
+    """Of a decoded answer."""
+    elsewhere: bool = False
+    """Redirects may lead to another host: for what is not arXiv's."""
 
 
 class LaterError(UnreachableError):
@@ -58,7 +64,7 @@ class CutError(IncompleteError):
 class Exchange:
     """One request and its answer, run in a thread; nothing in here is shared but what `Client` reads after its end."""
 
-    def __init__(self, url: str, user_agent: str, limits: Limits, *, loopback: bool) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], limits: Limits, *, loopback: bool) -> None:
         self.asked = self.url = url
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -69,7 +75,7 @@ class Exchange:
         """Set when the connection is there, or when there will be none."""
         self.answered = threading.Event()
         """Set when the head of an answer is there, or when there will be none."""
-        self._user_agent = user_agent
+        self._headers = headers
         self._limits = limits
         self._loopback = loopback
         self._sockets: list[Any] = []
@@ -102,7 +108,7 @@ class Exchange:
             # Nothing on this machine may leak to arXiv: no credentials out of ~/.netrc, no cookies. Proxies of the
             # environment are used, but not towards ourselves.
             session.auth = lambda request: request
-            session.trust_env = not self._loopback
+            session.trust_env = not (self._loopback or on_loopback(self.asked))
             adapter = _Adapter(self)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
@@ -117,9 +123,9 @@ class Exchange:
     def _ask(self, session: requests.Session) -> str | None:
         """Ask for `url`; return where a redirect leads, or None when the answer is in."""
         headers = {
-            "User-Agent": self._user_agent,
             "Accept": "text/html, application/atom+xml, application/xml;q=0.9, */*;q=0.8",
             "Accept-Encoding": "gzip",
+            **self._headers,
         }
         timeout = (self._limits.connect, self._limits.read)
         with session.get(self.url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
@@ -132,8 +138,13 @@ class Exchange:
         return None
 
     def _allowed(self, target: str) -> str:
-        """Return a redirect's *target* if it stays with arXiv and does not give up TLS."""
+        """Return a redirect's *target* if it stays with arXiv, or may leave it, and does not give up TLS."""
         old, new = urlsplit(self.asked), urlsplit(target)
+        if self._limits.elsewhere:
+            if not safe(target) or (on_loopback(target) and not on_loopback(self.asked)):
+                msg = f"a redirect to something else than HTTPS is not followed (to {target[:200]!r})"
+                raise SourceError(msg)
+            return target
         same = new.hostname == old.hostname or (_arxiv(old.hostname) and _arxiv(new.hostname))
         if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https") or not same or new.username:
             msg = f"a redirect away from arXiv is not followed (to {target[:200]!r})"
@@ -148,11 +159,12 @@ class Exchange:
             raise SourceError(msg)
         decoder = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
         body = bytearray()
+        bound = self._limits.max_bytes
         try:
             while chunk := response.raw.read1(_CHUNK, decode_content=False):
-                body += decoder.decompress(chunk, _MAX_BYTES + 1 - len(body)) if decoder else chunk
-                if len(body) > _MAX_BYTES:
-                    msg = f"the answer is larger than {_MAX_BYTES // 2**20} MiB"
+                body += decoder.decompress(chunk, bound + 1 - len(body)) if decoder else chunk
+                if len(body) > bound:
+                    msg = f"the answer is larger than {bound / 2**20:.3g} MiB"
                     raise SourceError(msg)
                 if time.monotonic() > self._deadline:
                     msg = f"the answer took longer than {self._limits.total:.0f} s"
@@ -166,6 +178,26 @@ class Exchange:
             msg = f"the answer was cut: its gzip stream {'goes on after its end' if decoder.eof else 'has no end'}"
             raise CutError(msg, advice="try again later", body=bytes(body))
         self.body = bytes(body)
+
+
+def safe(url: str) -> bool:
+    """Say whether *url* leads somewhere over HTTPS, or over HTTP to this machine, and holds no name to log in with."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError for a port that is none
+    except ValueError:
+        return False
+    named = bool(parts.hostname) and parts.username is None
+    return named and (parts.scheme == "https" or (parts.scheme == "http" and on_loopback(url)))
+
+
+def on_loopback(url: str) -> bool:
+    """Say whether *url* names this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _arxiv(host: str | None) -> bool:

@@ -13,6 +13,8 @@ class Subtopic:
 
     slug: str
     name: str
+    means: str = ""
+    """Which papers belong here, for whoever labels them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def parse(text: str, *, source: str = "taxonomy.toml") -> Taxonomy:
                 item["slug"],
                 item["name"],
                 item.get("heading", item["name"]),
-                tuple(Subtopic(sub["slug"], sub["name"]) for sub in item["subtopics"]),
+                tuple(Subtopic(sub["slug"], sub["name"], sub.get("means", "")) for sub in item["subtopics"]),
                 by_subtopic=item.get("by_subtopic", False) is True,
             )
             for item in table["topic"]
