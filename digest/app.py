@@ -11,6 +11,7 @@ from digest import resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
 from digest.arxiv.exchange import Limits
+from digest.catalogue import records
 from digest.catalogue.sources import Source as ListSource
 from digest.classify import card as cards
 from digest.classify import model
@@ -28,7 +29,6 @@ _API = "https://export.arxiv.org"
 _API_PACE = 3.0
 """Seconds between two requests to arXiv's query API (arXiv's terms of use for its APIs)."""
 _LISTS_PACE = 1.0
-_LARGEST_LIST = 20 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def fetch(
 
     chosen = resources.sources() if sources is None else sources
     data, replayed = data_folder(settings), settings.loopback
-    elsewhere = Limits(max_bytes=_LARGEST_LIST, elsewhere=True)
+    elsewhere = Limits(max_bytes=records.LARGEST, elsewhere=True)
     # Without the contact, which is for arXiv's eyes.
     client = Client(_LISTS_PACE, data, limits=elsewhere, who="the server", say=say)
     fetching.lists(chosen, folder / "lists", client.get, say)

@@ -2,7 +2,8 @@
 
     DigestError                     1  something failed
     ├── UsageError                  2  the command line asks for what cannot be
-    │   └── SettingsError           2  a settings file or the environment is malformed
+    │   ├── SettingsError           2  a settings file or the environment is malformed
+    │   └── ListError               2  a curated list is no text, or too large
     ├── SourceError                 1  arXiv answered, and its answer cannot be used
     │   ├── LayoutError             1  the answer is not a listing page
     │   ├── QueryError              1  arXiv's query API says that it cannot answer this question
@@ -46,6 +47,10 @@ class UsageError(DigestError):
 
 class SettingsError(UsageError):
     """A settings file or an environment variable is malformed; the message names the file and the line."""
+
+
+class ListError(UsageError):
+    """A curated list is no text in UTF-8, or larger than any list is; the message names the file and the place."""
 
 
 class SourceError(DigestError):
