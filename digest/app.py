@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 
 from digest import resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
-from digest.arxiv.exchange import Limits
-from digest.catalogue import records
+from digest.arxiv.exchange import Limits, safe
+from digest.catalogue import lists, records
+from digest.catalogue.records import Reading
 from digest.catalogue.sources import Source as ListSource
 from digest.classify import card as cards
 from digest.classify import model
@@ -20,6 +22,7 @@ from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
 from digest.corrections import corrections
 from digest.daily import Daily, Made
+from digest.errors import UsageError
 from digest.render.markdown import Renderer
 from digest.settings import ARXIV, FILE, Settings
 from digest.source import Source
@@ -96,10 +99,7 @@ def fetch(
 
     chosen = resources.sources() if sources is None else sources
     data, replayed = data_folder(settings), settings.loopback
-    elsewhere = Limits(max_bytes=records.LARGEST, elsewhere=True)
-    # Without the contact, which is for arXiv's eyes.
-    client = Client(_LISTS_PACE, data, limits=elsewhere, who="the server", say=say)
-    fetching.lists(chosen, folder / "lists", client.get, say)
+    fetching.lists(chosen, folder / "lists", _list_client(settings, say).get, say)
     # Thousands of abstracts are worth a longer wait than a page is, when arXiv is busy.
     limits = Limits(back_off=0.2) if replayed else Limits(tries=7, back_off=5, patience=900)
     pace = settings.pace if settings.pace is not None else 0.0 if replayed else _API_PACE
@@ -108,6 +108,40 @@ def fetch(
     service = fetching.Service(f"{base}/api/query", back_off=0.2 if replayed else 10.0)
     abstracts = fetching.abstracts(ids_of(folder / "lists"), folder / "abstracts.jsonl", client.get, say, service)
     return folder / "lists", abstracts.path
+
+
+def _list_client(settings: Settings, say: Say) -> Client:
+    """Return the client for lists: without the contact, which is for arXiv's eyes."""
+    limits = Limits(max_bytes=records.LARGEST, elsewhere=True)
+    return Client(_LISTS_PACE, data_folder(settings), limits=limits, who="the server", say=say)
+
+
+def curated_list(settings: Settings, place: str, say: Say) -> Reading:
+    """Read the curated list in the file or at the address *place*.
+
+    Raises:
+        UsageError: there is no such file, or it is no list.
+        SourceError: the address does not answer with a list.
+
+    """
+    name = place
+    if "://" in place:
+        # Imported here because it brings feedparser, which nothing else needs.
+        from digest import fetching
+
+        if not safe(place):
+            msg = f"{place[:200]!r} is no address that lists are fetched from"
+            raise UsageError(msg, advice="it begins with https://, and holds no name to log in with")
+        body = fetching.listed(place, _list_client(settings, say).get).body
+        name = urlsplit(place).path
+    else:
+        try:
+            with Path(place).open("rb") as file:
+                body = file.read(records.LARGEST + 1)
+        except (OSError, ValueError) as exc:
+            msg = f"{place[:200]} cannot be read: {exc.strerror if isinstance(exc, OSError) else exc}"
+            raise UsageError(msg) from exc
+    return lists.read(records.decode(body, source=place[:200]), source=name.rpartition("/")[2] or place)
 
 
 def calendar() -> Calendar:

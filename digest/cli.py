@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from digest import __version__
-from digest.commands import classify, correct, explain
+from digest.commands import classify, correct, explain, lists
 from digest.commands.console import Console as _Console
 from digest.commands.console import command as _command
 from digest.commands.console import read_settings, silence, write_json, writing
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     classify.add(commands)
     explain.add(commands)
     correct.add(commands)
+    lists.add(commands)
     _add_evaluate(commands)
     return parser
 

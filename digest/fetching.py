@@ -109,22 +109,34 @@ def _files(sources: Sequence[Source], folder: Path) -> dict[Source, Path]:
     return {source: folder / f"{source.name}{_SUFFIX[source.format]}" for source in sources}
 
 
-def _fetch_list(source: Source, path: Path, get: GetIfNew) -> None:
-    """Bring one list up to date."""
-    if not safe(source.url):
-        msg = f"{source.url[:200]!r} does not lead anywhere over HTTPS"
+def listed(url: str, get: GetIfNew, known: Mapping[str, str] | None = None) -> Answer:
+    """Return the answer that holds the list at *url*, or says that it is as *known*, the headers of a condition, say.
+
+    Raises:
+        SourceError: the address leads nowhere over HTTPS, or the answer is no list.
+
+    """
+    if not safe(url):
+        msg = f"{url[:200]!r} does not lead anywhere over HTTPS"
         raise SourceError(msg)
-    note = path.with_name(f"{path.name}.json")
-    known = _conditions(source, path, note)
-    answer = get(source.url, known)
+    answer = get(url, known or {})
     if answer.status == _NOT_MODIFIED and known:
-        return
+        return answer
     if answer.status != _OK:
         msg = f"the server answered {answer.status}"
         raise SourceError(msg)
     if "html" in answer.headers.get("content-type", "") or not answer.body.strip() or b"\0" in answer.body:
         msg = "the server answered with something else than a list"
         raise LayoutError(msg)
+    return answer
+
+
+def _fetch_list(source: Source, path: Path, get: GetIfNew) -> None:
+    """Bring one list up to date."""
+    note = path.with_name(f"{path.name}.json")
+    answer = listed(source.url, get, _conditions(source, path, note))
+    if answer.status == _NOT_MODIFIED:
+        return
     write_whole(path, answer.body)
     about = {"url": source.url, "sha256": hashlib.sha256(answer.body).hexdigest()}
     about |= {name: answer.headers[name] for name in ("etag", "last-modified") if name in answer.headers}

@@ -68,6 +68,7 @@ FLOORS: dict[str, float] = {
     "digest.commands.classify": 7.1,
     "digest.commands.correct": 7.1,
     "digest.commands.explain": 7.1,
+    "digest.commands.lists": 7.1,
     "digest.cli": 7.2,
     "digest.__main__": 8,
 }

@@ -36,14 +36,14 @@ def section(document: str, heading: str) -> str:
     return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    """Return the parser of every subcommand."""
-    return {
-        name: parser
-        for action in _parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-        for name, parser in action.choices.items()
-    }
+def commands(parser: argparse.ArgumentParser | None = None, above: str = "") -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of every subcommand; of a group of them those that are in it, named "group command"."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in (parser or _parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                found |= commands(below, f"{above}{name} ") or {above + name: below}
+    return found
 
 
 def options(parser: argparse.ArgumentParser) -> list[str]:
