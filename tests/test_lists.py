@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digest import resources
 from digest.catalogue import lists, markup, records
 from digest.catalogue.records import Reading, Record, title_key
 from digest.errors import ListError
@@ -351,3 +352,26 @@ def test_the_titles_of_the_real_lists_are_titles(readings: list[tuple[Path, str,
     assert len(joined) > 15_000
     assert sum(same) >= 0.95 * len(joined)  # measured: 0.965; authors rename their papers
     assert sum(like) >= 0.985 * len(joined)  # measured: 0.99; some lists link another paper than they name
+
+
+# -- the bundled facts -----------------------------------------------------------------------------------------------
+
+_FACTS = {"title", "arxiv_id", "section", "topic", "subtopic", "links"}
+
+
+@pytest.mark.parametrize("name", ["cvpr-2020", "cvpr-2020-snapshot", "iccv-2019-notes"])
+def test_the_bundled_lists_hold_facts_only(name: str) -> None:
+    """Each line has these fields and no other, a title of a title's length, a topic that there is, and links."""
+    rows = [json.loads(line) for line in (ROOT / "models" / "catalogue" / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    topics, shelves = resources.taxonomy().names(), resources.taxonomy().shelves()
+
+    assert len(rows) >= 40
+    for row in rows:
+        assert set(row) == _FACTS
+        assert 3 <= len(row["title"]) <= 250
+        assert row["arxiv_id"] is None or re.fullmatch(r"\d{4}\.\d{4,5}", row["arxiv_id"])
+        assert all(len(heading) <= 120 for heading in row["section"])
+        assert row["topic"] is None or row["topic"] in topics
+        assert row["subtopic"] is None or (row["topic"], row["subtopic"]) in shelves
+        assert set(row["links"]) <= {"paper", "code", "project", "video", "other"}
+        assert all(" " not in url for found in row["links"].values() for url in found)
