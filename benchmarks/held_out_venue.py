@@ -4,9 +4,10 @@
 
 The labelled corpus is looked for in the folder that CVDIGEST_SHARED names, else in ``../shared`` beside the project. A paper
 belongs to the venue if ``venues`` holds ``CVPR2025``; measured are those with a topic, 1,677 papers, also those of the fifth.
-The model is taught by `digest.training.teach`, as the bundled one is, from the corpus without these papers. That function
-leaves the fifth out besides. With ``--write`` the figures are kept beside the bundled model, where `cvdigest evaluate` finds
-them. Exit status: 0 if every goal is reached (or the corpus is not there, which is said), else 1.
+The model is taught by `digest.training.teach`, as the bundled one is, from the corpus without these papers, by its labels,
+and from the daily papers. That function leaves the fifth out besides. With ``--write`` the figures are kept beside the
+bundled model, where `cvdigest evaluate` finds them. Exit status: 0 if every goal is reached (or the corpus is not there,
+which is said), else 1.
 """
 
 import gzip
@@ -32,19 +33,22 @@ PAPERS = 1677
 def main() -> int:
     """Teach, print the figures and return the exit status."""
     path = SHARED / "corpus" / "labelled.jsonl.gz"
-    if not path.is_file():
+    texts = SHARED / "corpus" / "unlabelled.jsonl.gz"
+    if not path.is_file() or not texts.is_file():
         print("held-out venue: skipped, because the labelled corpus is not there (CVDIGEST_SHARED names the folder it is in)")
         return 0
     taxonomy = resources.taxonomy()
     rows = list(training.rows(path))
     held = [row for row in rows if VENUE in row["venues"] and row["topic"] in taxonomy.names()]
-    titles = {measuring.checksum(row["title"]) for row in held}
-    kept = [row for row in rows if VENUE not in row["venues"] and measuring.checksum(row["title"]) not in titles]
+    titles = {training.checksum(row["title"]) for row in held}
+    kept = [row for row in rows if VENUE not in row["venues"] and training.checksum(row["title"]) not in titles]
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus.jsonl.gz"
         with gzip.open(corpus, "wt", encoding="utf-8", compresslevel=1) as file:
             file.writelines(json.dumps(row) + "\n" for row in kept)
-        about = training.teach(corpus, taxonomy.shelves(), Path(folder) / "model", name=f"without-{VENUE}")
+        reserved = frozenset(label.arxiv_id for label in resources.daily_reference())
+        lesson = training.Lesson(taxonomy.shelves(), [corpus, texts], daily=resources.daily_training(reserved), reserved=reserved)
+        about = training.teach(lesson, Path(folder) / "model", name=f"without-{VENUE}")
         judged = measuring.judge(model.load(Path(folder) / "model"), held)
     bundled = resources.folder("models") / "default"
     card = Card(model.load(bundled).info, figures=cards.venue_figures(judged))

@@ -149,12 +149,62 @@ def calendar() -> Calendar:
     return resources.calendar()
 
 
-def train(abstracts: Path, out: Path, name: str) -> dict[str, object]:
-    """Teach a model from a corpus of labelled papers and write it to *out*; return what it was trained on."""
-    # Imported here because it brings scikit-learn, which takes longer than a whole digest.
-    from digest import training
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Where the papers are that a model is to learn from."""
 
-    return training.teach(abstracts, resources.taxonomy().shelves(), out, name=name)
+    lists: Sequence[Path]
+    abstracts: Sequence[Path]
+    fetch: bool = False
+    """Whether the public lists and their abstracts are fetched first."""
+    own: bool = False
+    """Whether the lists' headings are the topics, and not the catalogue's."""
+
+
+def train(  # noqa: PLR0913
+    settings: Settings, what: Lessons, out: Path, *, name: str, say: Say, warn: Say
+) -> dict[str, object]:
+    """Teach a model and write it to *out*; return what it was trained on. Where anything fails, *out* stays as it was."""
+    # Imported here because it brings scikit-learn, which takes longer than a whole digest.
+    from digest import curating, training
+
+    known, sections, taxonomy = resources.sources(), resources.sections(), resources.taxonomy()
+    lists, abstracts = list(what.lists), list(what.abstracts)
+    if what.fetch:
+        folder, texts = fetch(settings, data_folder(settings) / "training", _identifiers, say)
+        lists, abstracts = [*lists, folder], [*abstracts, texts]
+    found = curating.read(curating.files(lists), known, say)
+    if lists:
+        say(f"{sum(map(len, found.values())):,} papers in {len(found)} lists")
+    if what.own:
+        own = curating.by_headings(found, warn, few=training.FEW)
+        lesson = training.Lesson(own.shelves, abstracts, own.filed, own=True, without_abstracts=True, taxonomy=own.taxonomy)
+    else:
+        reserved = frozenset(label.arxiv_id for label in resources.daily_reference())
+        lesson = training.Lesson(
+            taxonomy.shelves(),
+            abstracts,
+            curating.by_catalogue(found, known, sections),
+            daily=resources.daily_training(reserved),
+            reserved=reserved,
+            corrections=corrections(data_folder(settings)),
+        )
+    return training.teach(lesson, out, name=name, say=say, warn=warn)
+
+
+def _identifiers(folder: Path) -> list[str]:
+    """Return the arXiv identifiers in the lists of a folder."""
+    from digest import curating
+
+    found = curating.read(curating.files([folder]), resources.sources(), lambda _line: None)
+    return list(dict.fromkeys(record.arxiv_id for records in found.values() for record in records if record.arxiv_id))
+
+
+def card(chosen: Path | None) -> tuple[Card, str]:
+    """Return the accuracy card of the chosen or the bundled model, and the page that shows it."""
+    folder = _model_folder(chosen)
+    found = cards.read(folder, model.load(folder).info)
+    return found, cards.markdown(found, resources.taxonomy().names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +216,6 @@ class Measurement:
     reference: Path | None
     """Labels of daily papers; None for the bundled ones."""
     half: str
-
-
-def card(chosen: Path | None) -> tuple[Card, str]:
-    """Return the accuracy card of the chosen or the bundled model, and the page that shows it."""
-    folder = _model_folder(chosen)
-    found = cards.read(folder, model.load(folder).info)
-    return found, cards.markdown(found, resources.taxonomy().names())
 
 
 def evaluate(chosen: Path | None, with_what: Measurement, warn: Say, *, write: bool) -> tuple[Card, str]:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from digest import __version__
-from digest.commands import classify, correct, explain, lists
+from digest.commands import classify, correct, evaluate, explain, lists, train
 from digest.commands.console import Console as _Console
 from digest.commands.console import command as _command
 from digest.commands.console import read_settings, silence, write_json, writing
@@ -64,12 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_schedule(commands)
-    _add_train(commands)
+    train.add(commands)
     classify.add(commands)
     explain.add(commands)
     correct.add(commands)
     lists.add(commands)
-    _add_evaluate(commands)
+    evaluate.add(commands)
     return parser
 
 
@@ -100,26 +100,6 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
     parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
     parser.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
-
-
-def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    train = _command(commands, "train", _train, "teach a model from labelled papers")
-    train.add_argument(
-        "--abstracts", metavar="FILE", required=True, help="JSON lines with title, abstract, topic, subtopic, votes; .gz too"
-    )
-    train.add_argument("--out", metavar="DIR", required=True, help="the folder to write the model to")
-    train.add_argument("--name", default="default", help="the model's name (default: default)")
-
-
-def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    evaluate = _command(commands, "evaluate", _evaluate, "show how accurate the model is, or measure it again")
-    evaluate.add_argument("--corpus", metavar="FILE", help="labelled papers, as for train: measure on the fifth that no training sees")
-    evaluate.add_argument("--daily", metavar="FILE", help="JSON lines with arxiv_id, title, abstract: measure on the daily papers")
-    evaluate.add_argument("--reference", metavar="FILE", help="where the daily papers belong (default: the bundled reference)")
-    evaluate.add_argument("--half", metavar="HALF", default="report", help="of the reference: choose or report (default: report)")
-    evaluate.add_argument("--write", action="store_true", help="keep the figures as the card in the model's folder")
-    evaluate.add_argument("--model", metavar="DIR", help="another model than the bundled one")
-    evaluate.add_argument("--json", action="store_const", const=True, help="print the figures as JSON and nothing else")
 
 
 def _run(options: argparse.Namespace, console: _Console) -> int:
@@ -191,41 +171,3 @@ def _report(made: "Made") -> None:
             count = len(section.items)
             print(f"  {section.name:<{width}}  {count:>4}  {'█' * max(1, round(24 * count / most))}")
     print(made.path)
-
-
-def _evaluate(options: argparse.Namespace, console: _Console) -> int:
-    from pathlib import Path
-
-    from digest import app
-    from digest.classify import card
-
-    read = read_settings(options, console)
-    corpus, daily, reference = (Path(name) if name else None for name in (options.corpus, options.daily, options.reference))
-    if not corpus and not daily and (options.write or reference or options.half != "report"):
-        msg = "--write, --reference and --half are for measuring again"
-        raise UsageError(msg, advice="name the papers with --corpus, --daily or both")
-    if options.write and options.half != "report":
-        msg = "a card is measured on the half of the daily papers by which no choice was made"
-        raise UsageError(msg, advice="leave --half or --write out")
-    if corpus or daily:
-        with_what = app.Measurement(corpus, daily, reference, options.half)
-        found, page = app.evaluate(read.model, with_what, console.warn, write=options.write)
-    else:
-        found, page = app.card(read.model)
-    if sys.stdout is not None:
-        if read.json:
-            write_json(card.as_json(found))
-        else:
-            print(page, end="")
-    return 0
-
-
-def _train(options: argparse.Namespace, console: _Console) -> int:
-    from pathlib import Path
-
-    from digest import app
-
-    console.say("training; this takes about a minute")
-    about = app.train(Path(options.abstracts), Path(options.out), options.name)
-    print(f"{options.out}: trained on {about['papers']} papers")
-    return 0

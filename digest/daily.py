@@ -30,6 +30,10 @@ class Judge(Protocol):
     def topics(self) -> Sequence[str]:
         """The slugs of the topics that it sorts into."""
 
+    @property
+    def taxonomy(self) -> Taxonomy | None:
+        """Its own topics, if they are not the catalogue's."""
+
     def classify(self, papers: Sequence[tuple[str, str]]) -> list[Classification]:
         """Return what it thinks of each (title, abstract), in order."""
 
@@ -71,9 +75,10 @@ class Daily:
         judge, opinions = None, None
         if announcement.state is State.PUBLISHED:
             judge, opinions = self._classified([(entry.paper.title, entry.paper.abstract) for entry in entries])
+        taxonomy = (judge and judge.taxonomy) or self.taxonomy
         edition = compose(
-            announcement, entries, opinions, self.taxonomy,
-            layout=layout, model=judge.info if judge else None, corrections=self._corrections(),
+            announcement, entries, opinions, taxonomy,
+            layout=layout, model=judge.info if judge else None, corrections=self._corrections(taxonomy),
         )  # fmt: skip
         if edition.sample:
             out /= "sample"  # invented papers never stand among real ones
@@ -88,14 +93,14 @@ class Daily:
         self.say(f"{len(edition.items)} papers written")
         return Made(edition, page, announcement, text)
 
-    def _corrections(self) -> dict[str, tuple[str, str]]:
+    def _corrections(self, taxonomy: Taxonomy) -> dict[str, tuple[str, str]]:
         """Return the corrections that the catalogue has a place for; those that cannot be used are no reason to make no page."""
         try:
             kept = self.corrections()
         except SettingsError as exc:
             self.warn(f"{exc}; nothing is corrected in this digest")
             return {}
-        places = {*self.taxonomy.shelves(), *((topic, "") for topic in self.taxonomy.names())}
+        places = {*taxonomy.shelves(), *((topic, "") for topic in taxonomy.names())}
         if strange := [f"{paper} ({'/'.join(filter(None, place))})" for paper, place in kept.items() if place not in places]:
             self.warn(f"the catalogue has no such place for {', '.join(strange)[:200]}; not corrected")
         return {paper: place for paper, place in kept.items() if place in places}
@@ -111,7 +116,7 @@ class Daily:
         return judge, opinions
 
     def _fitting(self, judge: Judge) -> Judge:
-        if strange := set(judge.topics) - set(self.taxonomy.names()):
+        if strange := set(judge.topics) - set((judge.taxonomy or self.taxonomy).names()):
             msg = f"the model sorts into topics that the catalogue does not have ({', '.join(sorted(strange))[:80]})"
             raise ModelError(msg)
         return judge

@@ -6,7 +6,6 @@ It also looks for proof that the model was taught none of the papers that measur
 import gzip
 import hashlib
 import json
-import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from digest.classify.model import Model
 from digest.errors import UsageError
 
 Row = dict[str, Any]
-_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +212,8 @@ def unseen_faults(
     measures may be among them. One with ``titles_sha256`` only fixes all titles together; it proves the same if it is that of
     the labelled papers that may train, with one of the lists of further titles in *taught*, and none of them measures.
     """
-    measuring = {checksum(row["title"]): row["title"] for row in known.test} if known else {}
-    measuring |= {checksum(title): title for title, _ in found.papers} if found else {}
+    measuring = {training.checksum(row["title"]): row["title"] for row in known.test} if known else {}
+    measuring |= {training.checksum(title): title for title, _ in found.papers} if found else {}
     if isinstance(listed := about.get("checksums"), list) and listed:
         length = len(str(listed[0]))
         shortened = {key[:length]: title for key, title in measuring.items()}
@@ -226,17 +224,12 @@ def unseen_faults(
     for further in taught:
         titles = [*kept, *further]
         if hashlib.sha256("\n".join(sorted(titles)).encode()).hexdigest() == about.get("titles_sha256"):
-            return _seen([measuring[key] for key in set(map(checksum, titles)) & set(measuring)])
+            return _seen([measuring[key] for key in set(map(training.checksum, titles)) & set(measuring)])
     return ["the model was taught other papers than those of this corpus that may train (titles_sha256 differs)"]
 
 
 def _seen(titles: Sequence[str]) -> list[str]:
     return [f"the model was taught {len(titles)} of the papers that measure it, for example {min(titles)!r}"] if titles else []
-
-
-def checksum(title: str) -> str:
-    """Return the sha1 of a title's letters and digits in lower case: the same that chooses the test papers."""
-    return hashlib.sha1(_NOT_ALPHANUMERIC.sub("", title.lower()).encode(), usedforsecurity=False).hexdigest()
 
 
 def about(folder: Path) -> Row:

@@ -58,6 +58,7 @@ FLOORS: dict[str, float] = {
     "digest.source": 5,
     "digest.daily": 5,
     "digest.training": 5,
+    "digest.curating": 5,
     "digest.shelving": 5,
     "digest.explaining": 5,
     "digest.measuring": 5.1,
@@ -69,6 +70,8 @@ FLOORS: dict[str, float] = {
     "digest.commands.correct": 7.1,
     "digest.commands.explain": 7.1,
     "digest.commands.lists": 7.1,
+    "digest.commands.evaluate": 7.1,
+    "digest.commands.train": 7.1,
     "digest.cli": 7.2,
     "digest.__main__": 8,
 }

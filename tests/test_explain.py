@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from digest.classify.explain import explain
 from digest.classify.features import full_text, ngrams
+from digest.classify.features import texts as field_texts
 from digest.classify.model import Model, load
 from digest.classify.neighbours import FILE, Curated, load_papers, nearest, write_papers
 from digest.errors import ModelError
@@ -80,7 +81,7 @@ def test_terms_are_the_papers_own(bundled: Model, title: str, abstract: str) -> 
     """Every term stands in the paper, in the field that it names, and none is told twice."""
     why = explain(bundled, title, abstract)
     stops = frozenset(json.loads((MODEL / "manifest.json").read_text("utf-8"))["stop_words"])
-    texts = {"text": full_text(title, abstract), "title": title}
+    texts = dict(zip(("text", "title", "opening"), field_texts(title, abstract), strict=True))
 
     assert len({(term.field, term.gram) for term in why.terms}) == len(why.terms)
     for term in why.terms:
@@ -107,7 +108,7 @@ def test_a_model_of_one_topic_has_no_runner_up(toy: tuple[Path, Model]) -> None:
 
     keep = [0, *(len(known.topics) + column for column, (topic, _) in enumerate(known.subtopics) if topic == known.topics[0])]
     one = Model(
-        known.info, known.topics[:1], tuple(pair for pair in known.subtopics if pair[0] == known.topics[0]), known.text, known.title,
+        known.info, known.topics[:1], tuple(pair for pair in known.subtopics if pair[0] == known.topics[0]), known.fields,
         known.idf, known.weights[:, keep], known.intercepts[keep], known.calibration,
     )  # fmt: skip
     why = explain(one, "About the apple", "red crisp apple")

@@ -1,8 +1,9 @@
 """The topics of the catalogue and their subtopics: text in, a `Taxonomy` out."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from digest.errors import SettingsError
 
@@ -58,6 +59,21 @@ def parse(text: str, *, source: str = "taxonomy.toml") -> Taxonomy:
     """
     try:
         table = tomllib.loads(text)
+        items = table["topic"]
+    except (tomllib.TOMLDecodeError, KeyError) as exc:
+        msg = f"{source} is not a taxonomy: {exc}"
+        raise SettingsError(msg) from exc
+    return build(items, source=source)
+
+
+def build(items: Sequence[Mapping[str, Any]], *, source: str) -> Taxonomy:
+    """Return the taxonomy of these topics, each a table with ``slug``, ``name`` and ``subtopics``; *source* names it in errors.
+
+    Raises:
+        SettingsError: an item lacks something or has it in the wrong type, or a slug stands twice.
+
+    """
+    try:
         topics = tuple(
             Topic(
                 item["slug"],
@@ -66,9 +82,9 @@ def parse(text: str, *, source: str = "taxonomy.toml") -> Taxonomy:
                 tuple(Subtopic(sub["slug"], sub["name"], sub.get("means", "")) for sub in item["subtopics"]),
                 by_subtopic=item.get("by_subtopic", False) is True,
             )
-            for item in table["topic"]
+            for item in items
         )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as exc:
+    except (KeyError, TypeError, AttributeError) as exc:
         msg = f"{source} is not a taxonomy: {exc}"
         raise SettingsError(msg) from exc
     taxonomy = Taxonomy(topics)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.classify.features import Field, full_text
+from digest.classify.features import FIELDS, Field
 from digest.classify.model import Model
 from digest.core.domain import Classification, Shelf
 
@@ -24,7 +24,7 @@ class Term:
 
     gram: str
     field: str
-    """Where it stands: ``text`` (title and abstract) or ``title``."""
+    """Where it stands: ``text`` (title and abstract), ``title``, or ``opening``, the abstract's first sentence."""
     contribution: float
     """In units of the score; positive for, negative against."""
     share: float
@@ -59,28 +59,28 @@ class _Values:
 
 
 def _values(known: Model, title: str, abstract: str) -> _Values:
-    """Return the n-grams of a paper. The only place here that knows which fields a model has and how they are weighed."""
-    fields = (("text", known.text, full_text(title, abstract)), ("title", known.title, title))
+    """Return the n-grams of a paper. The only place here that knows which fields a model has."""
     grams: list[tuple[str, str]] = []
     columns: list[NDArray[np.int64]] = []
     values: list[Floats] = []
-    for name, field, text in fields:
-        own, counts = np.unique(field.columns([text])[1], return_counts=True)
-        weights = (1 + np.log(counts)).astype(np.float32) * known.idf[own]
-        grams.extend((name, gram) for gram in _names(field, own))
+    for (prefix, _), field, (own, weights, _) in zip(FIELDS, known.fields, known.features([(title, abstract)]), strict=True):
+        grams.extend((prefix.removesuffix(":") or "text", gram) for gram in _names(field, own))
         columns.append(own)
-        values.append(weights / np.sqrt(weights @ weights) if len(own) else weights)
+        values.append(weights)
     return _Values(grams, np.concatenate(columns), np.concatenate(values))
 
 
 def _names(field: Field, columns: NDArray[np.int64]) -> list[str]:
     """Return the n-grams of some columns of a field."""
-    words = {column: word for word, column in field.words.items() if column >= 0}
+    words: dict[int, str] = {}
+    for word, number in field.words.items():  # the stem first, then words that were found to have it
+        words.setdefault(number, word)
+    single = {column: words[number] for number, column in enumerate(field.columns_of.tolist()) if column >= 0}
     pairs = dict(zip(field.pair_columns.tolist(), field.pairs.tolist(), strict=True))
     names = []
     for column in columns.tolist():
-        if column in words:
-            names.append(words[column])
+        if column in single:
+            names.append(single[column])
         else:
             first, second = divmod(pairs[column], field.base)
             names.append(f"{words[first]} {words[second]}")

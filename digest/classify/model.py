@@ -5,7 +5,7 @@ A model is a folder of data; nothing in it can run:
 ``manifest.json``
     What it is and what it was trained on; the sha256, size, shape and dtype of each other file; the calibration.
 ``vocabulary.txt``
-    One n-gram a line, in the order of the columns, titles' n-grams with the prefix ``title:``.
+    One n-gram a line, in the order of the columns, with the prefix of its field (`digest.classify.features.FIELDS`).
 ``idf.npy``
     float32, shape (n-grams,).
 ``weights.npy``
@@ -24,7 +24,7 @@ arXiv:1706.04599).
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -33,11 +33,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.classify.features import TITLE, Field, full_text
+from digest.catalogue.taxonomy import Taxonomy, build
+from digest.classify.features import FIELDS, Field, texts
 from digest.core.domain import Classification, ModelInfo, Shelf
-from digest.errors import ModelError
+from digest.errors import ModelError, SettingsError
 
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = "manifest.json"
 _ARRAYS = {"idf": "float32", "weights": "int8", "scales": "float32", "intercepts": "float32"}
 _MAX_BYTES = 32 * 2**20
@@ -60,6 +61,8 @@ class Calibration:
     subtopic_scale: float
     unsure_below: float
     """A best topic less likely than this is marked unsure."""
+    reliability: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 1.0))
+    """How likely the best topic truly is, as a rising curve of points (by the softmax, by the papers held out)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,15 @@ class Model:
     topics: tuple[str, ...]
     subtopics: tuple[tuple[str, str], ...]
     """Topic and subtopic of each column after the topics'."""
-    text: Field
-    title: Field
+    fields: tuple[Field, ...]
+    """In the order of `digest.classify.features.FIELDS`."""
     idf: Floats
     weights: Floats
     """Shape (n-grams, topics + subtopics)."""
     intercepts: Floats
     calibration: Calibration
+    taxonomy: Taxonomy | None = None
+    """The model's own topics, if they are not the catalogue's."""
 
     def classify(self, papers: Iterable[tuple[str, str]]) -> list[Classification]:
         """Return what the model thinks of each (title, abstract), in order."""
@@ -95,20 +100,27 @@ class Model:
         result = np.empty((len(papers), len(self.intercepts)), dtype=np.float32)
         for start in range(0, len(papers), _BATCH):
             batch = papers[start : start + _BATCH]
-            fields = (
-                self._weighed(*self.text.columns([full_text(*paper) for paper in batch]), len(batch)),
-                self._weighed(*self.title.columns([title for title, _ in batch]), len(batch)),
-            )
+            fields = self.features(batch)
             for row in range(len(batch)):
                 # One row after another: the result is the same to the bit however papers are batched.
                 columns, weights = zip(*((field[0][field[2][row]], field[1][field[2][row]]) for field in fields), strict=True)
                 result[start + row] = np.concatenate(weights) @ self.weights[np.concatenate(columns)] + self.intercepts
         return result
 
-    def _weighed(self, rows: NDArray[np.int64], grams: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], Floats, list[slice]]:
+    def features(self, papers: Sequence[tuple[str, str]]) -> list[tuple[NDArray[np.int64], Floats, list[slice]]]:
+        """Return of each field the columns that the (title, abstract) pairs have, their TF-IDF weights, and where each paper's stand."""
+        by_field = zip(*(texts(*paper) for paper in papers), strict=True)
+        return [
+            self._weighed(*field.columns(own), len(papers), length)
+            for field, own, (_, length) in zip(self.fields, by_field, FIELDS, strict=True)
+        ]
+
+    def _weighed(
+        self, rows: NDArray[np.int64], grams: NDArray[np.int64], count: int, length: float
+    ) -> tuple[NDArray[np.int64], Floats, list[slice]]:
         """Return the columns of one field, each once per paper, their TF-IDF weights, and where each paper's stand.
 
-        Weights are sublinear in the count and smoothed, and those of one paper have length 1.
+        Weights are sublinear in the count and smoothed, and those of one paper have the *length*.
         """
         width = len(self.idf)
         keys, counts = np.unique(rows * width + grams, return_counts=True)
@@ -118,7 +130,7 @@ class Model:
         places = [slice(*pair) for pair in pairwise(bounds)]
         for place in places:
             own = weights[place]
-            weights[place] = own / np.sqrt(own @ own) if len(own) else own
+            weights[place] = own * np.float32(length / np.sqrt(own @ own)) if len(own) else own
         return columns, weights, places
 
     def probabilities(self, margins: Floats) -> tuple[Floats, Floats]:
@@ -127,7 +139,7 @@ class Model:
         topics, subtopics = margins[:, :count], margins[:, count:]
         best = np.stack([subtopics[:, own].max(axis=1, initial=-1.0) for own in self.children()], axis=1)
         scores = topics + self.calibration.subtopic_share * best
-        of_topic = softmax(scores * self.calibration.topic_scale)
+        of_topic = reliable(softmax(scores * self.calibration.topic_scale), self.calibration.reliability)
         within = np.zeros_like(subtopics)
         for own in self.children():
             if own:
@@ -159,6 +171,21 @@ def softmax(scores: Floats) -> Floats:
     return result
 
 
+def reliable(likely: Floats, curve: Sequence[tuple[float, float]]) -> Floats:
+    """Return the rows of *likely*, each of which adds up to 1, with the best one's probability read off the *curve*.
+
+    The others keep their proportions. Where the curve would take the best one below the second, the row is left alone.
+    """
+    best = likely.max(axis=1)
+    truly = np.interp(best, [stated for stated, _ in curve], [share for _, share in curve]).astype(np.float32)
+    rest = np.maximum(1 - best, np.float32(1e-9))
+    others = likely * ((1 - truly) / rest)[:, None]
+    index = np.arange(len(likely)), likely.argmax(axis=1)
+    others[index] = truly
+    result: Floats = np.where((others.max(axis=1) > truly)[:, None], likely, others)
+    return result
+
+
 def save(  # noqa: PLR0913 - a model has this many parts
     folder: Path,
     *,
@@ -170,10 +197,14 @@ def save(  # noqa: PLR0913 - a model has this many parts
     stop_words: frozenset[str],
     calibration: Calibration,
     about: dict[str, Any],
+    taxonomy: Sequence[dict[str, Any]] | None = None,
+    listed: Mapping[str, dict[str, Any]] | None = None,
 ) -> None:
     """Write a model into *folder*: its files, and a manifest that fixes each byte of them.
 
-    *about* says what it was trained on and with; it is kept in the manifest as it is.
+    *about* says what it was trained on and with; it is kept in the manifest as it is. *taxonomy* is that of a model whose
+    topics are not the catalogue's, in the shape that `digest.catalogue.taxonomy.build` takes. *listed* holds size and sha256
+    of files that lie beside it and that loading does not read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {"vocabulary.txt": "\n".join(vocabulary).encode() + b"\n"}
@@ -187,15 +218,18 @@ def save(  # noqa: PLR0913 - a model has this many parts
     for file, content in contents.items():
         described[file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **described[file]}
         (folder / file).write_bytes(content)
+    described |= listed or {}
     manifest = {
         "format": FORMAT,
         "name": name,
+        "fields": [list(field) for field in FIELDS],
         "files": described,
         "topics": list(topics),
         "subtopics": [list(pair) for pair in subtopics],
         "stop_words": sorted(stop_words),
         "calibration": {key: getattr(calibration, key) for key in Calibration.__slots__},
         "about": about,
+        **({"taxonomy": list(taxonomy)} if taxonomy else {}),
     }
     # The manifest last: a folder without one is no model.
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -210,7 +244,7 @@ def load(folder: Path) -> Model:
     """
     try:
         return _load(folder)
-    except (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowError, MemoryError, RecursionError) as exc:
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowError, MemoryError, RecursionError, SettingsError) as exc:
         msg = f"the model in {folder} cannot be used: {exc or type(exc).__name__}"
         raise ModelError(msg) from exc
 
@@ -224,6 +258,9 @@ def _load(folder: Path) -> Model:
     files = {name: _checked(folder / name, manifest["files"][name]) for name in ("vocabulary.txt", *(f"{key}.npy" for key in _ARRAYS))}
     arrays = {key: _array(files[f"{key}.npy"], manifest["files"][f"{key}.npy"]["shape"], dtype) for key, dtype in _ARRAYS.items()}
     grams = files["vocabulary.txt"].decode().splitlines()
+    if manifest["fields"] != [list(field) for field in FIELDS]:
+        msg = "it reads other fields of a paper than this program"
+        raise ValueError(msg)
     topics = tuple(map(str, manifest["topics"]))
     subtopics = tuple((str(topic), str(sub)) for topic, sub in manifest["subtopics"])
     outputs = len(topics) + len(subtopics)
@@ -231,29 +268,41 @@ def _load(folder: Path) -> Model:
     if not topics or any(arrays[key].shape != shape for key, shape in wanted.items()) or not {pair[0] for pair in subtopics} <= set(topics):
         msg = "its files do not fit each other"
         raise ValueError(msg)
-    vocabulary: dict[str, int] = {}
-    title_vocabulary: dict[str, int] = {}
+    vocabularies: dict[str, dict[str, int]] = {prefix: {} for prefix, _ in FIELDS}
     for column, gram in enumerate(grams):
-        if gram.startswith(TITLE):
-            title_vocabulary[gram.removeprefix(TITLE)] = column
-        else:
-            vocabulary[gram] = column
+        prefix, colon, rest = gram.partition(":")
+        vocabularies[prefix + colon if colon else ""][rest or gram] = column
     stops = frozenset(map(str, manifest["stop_words"]))
-    calibration = Calibration(**{key: float(manifest["calibration"][key]) for key in Calibration.__slots__})
-    if not all(np.isfinite(list(map(float, (getattr(calibration, key) for key in Calibration.__slots__))))):
-        msg = "its calibration is not finite"
-        raise ValueError(msg)
+    calibration = _calibration(manifest["calibration"])
     return Model(
         ModelInfo(str(manifest["name"]), hashlib.sha256(raw).hexdigest()),
         topics,
         subtopics,
-        Field.build(vocabulary, stops),
-        Field.build(title_vocabulary, stops),
+        tuple(Field.build(vocabulary, stops) for vocabulary in vocabularies.values()),
         arrays["idf"],
         arrays["weights"].astype(np.float32) * arrays["scales"],
         arrays["intercepts"],
         calibration,
+        build(manifest["taxonomy"], source=_MANIFEST) if "taxonomy" in manifest else None,
     )
+
+
+def _calibration(table: dict[str, Any]) -> Calibration:
+    """Return the calibration of a manifest, if it is one that can be used."""
+    numbers = {key: float(table[key]) for key in ("subtopic_share", "topic_scale", "subtopic_scale", "unsure_below")}
+    curve = tuple((float(stated), float(truly)) for stated, truly in table["reliability"])
+    if not np.isfinite([*numbers.values(), *(number for point in curve for number in point)]).all():
+        msg = "its calibration is not finite"
+        raise ValueError(msg)
+    if not curve or any(not 0 <= number <= 1 for point in curve for number in point) or any(map(_falls, pairwise(curve))):
+        msg = "its reliability is no rising curve between 0 and 1"
+        raise ValueError(msg)
+    return Calibration(**numbers, reliability=curve)
+
+
+def _falls(points: tuple[tuple[float, float], tuple[float, float]]) -> bool:
+    (stated, truly), (next_stated, next_truly) = points
+    return next_stated < stated or next_truly < truly
 
 
 def _read(path: Path, limit: int) -> bytes:
