@@ -22,15 +22,13 @@ from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is imported
 
-import gc
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse
+from clock import best, one_core
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
@@ -120,7 +118,7 @@ def main() -> int:
         ours = Found(
             f"the bundled model, {judge.info.name}",
             evaluation.Share(right, len(unseen)),
-            len(unseen) / best(lambda: judge.classify(unseen)),
+            len(unseen) / best(REPEATS, lambda: judge.classify(unseen)),
         )
         show(ours, ours)
         anchors = []
@@ -136,7 +134,7 @@ def measure(anchor: Anchor, taught: Papers, labels: Any, unseen: Papers, truth: 
     """Teach the classifier an anchor's features, and measure it."""
     machine = LinearSVC(C=0.2, class_weight="balanced", random_state=SEED).fit(anchor.features(taught, fit=True), labels)
     right = int((machine.predict(anchor.features(unseen)) == truth).sum())
-    took = best(lambda: machine.predict(anchor.features(unseen)))
+    took = best(REPEATS, lambda: machine.predict(anchor.features(unseen)))
     return Found(anchor.name, evaluation.Share(right, len(unseen)), len(unseen) / took)
 
 
@@ -144,33 +142,6 @@ def show(found: Found, ours: Found) -> None:
     """Print one line of the table."""
     ratio, speed = ours.right.value / found.right.value, ours.rate / found.rate
     print(f"{found.name:<38} {found.right.value:>11.4f} {found.rate:>9,.0f} {ratio:>20.3f} {speed:>6.2f}", flush=True)
-
-
-def best(work: Callable[[], object]) -> float:
-    """Return the shortest time that *work* took, in seconds, after it was done once to warm up."""
-    work()
-    gc.collect()
-    gc.freeze()  # what scikit-learn has loaded would make every collection slower than in the program
-    took = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - begin)
-    return min(took)
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Keep this process on one core, where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 if __name__ == "__main__":

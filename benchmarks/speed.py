@@ -15,15 +15,13 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is imported
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the invented papers in `tests`
 
-import gc
 import json
 import re
 import shutil
 import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -32,6 +30,7 @@ from itertools import islice
 
 import numpy as np
 from bs4 import BeautifulSoup, Tag
+from clock import best, one_core
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from digest import resources, training
@@ -146,7 +145,7 @@ def classification(judge: model.Model) -> Iterator[Line]:
     texts = [f"{title}\n{abstract}" for title, abstract in measured]
     ours = len(measured) / best(5, lambda: judge.classify(measured))
     theirs = len(measured) / best(3, lambda: vectorizer.transform(texts) @ weights)
-    yield Line("classification, one core", ours, "abstracts/s", 3_000)
+    yield Line("classification, one core", ours, "abstracts/s", 5_000)
     yield Line(f"  TfidfVectorizer ({len(weights):,} words and pairs) and product", theirs, "abstracts/s")
     yield Line("  ours / TfidfVectorizer", ours / theirs, "times")
 
@@ -238,33 +237,6 @@ def environment() -> dict[str, str]:
 
 
 # -- what is measured with ---------------------------------------------------------------------------------------------
-
-
-def best(repeats: int, work: Callable[[], object]) -> float:
-    """Return the shortest time that *work* took, in seconds, after it was done once to warm up."""
-    work()
-    gc.collect()
-    gc.freeze()  # what scikit-learn and BeautifulSoup have loaded would make every collection slower than in the program
-    took = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - begin)
-    return min(took)
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Keep this process on one core, where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def number(value: float) -> str:
