@@ -21,6 +21,7 @@ from digest import measuring, resources, training
 from digest.classify import card as cards
 from digest.classify import model
 from digest.classify.card import MEASURES, Card
+from digest.classify.train import Recipe
 from digest.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,13 @@ def main() -> int:
         with gzip.open(corpus, "wt", encoding="utf-8", compresslevel=1) as file:
             file.writelines(json.dumps(row) + "\n" for row in kept)
         reserved = frozenset(label.arxiv_id for label in resources.daily_reference())
-        lesson = training.Lesson(taxonomy.shelves(), [corpus, texts], daily=resources.daily_training(reserved), reserved=reserved)
+        lesson = training.Lesson(
+            taxonomy.shelves(),
+            [corpus, texts],
+            daily=resources.daily_training(reserved),
+            reserved=reserved,
+            recipe=Recipe(folds=0),  # probabilities are not measured here
+        )
         about = training.teach(lesson, Path(folder) / "model", name=f"without-{VENUE}")
         judged = measuring.judge(model.load(Path(folder) / "model"), held)
     bundled = resources.folder("models") / "default"

@@ -57,6 +57,7 @@ class Lesson:
     """Whether papers without an abstract are learnt from by their titles."""
     taxonomy: Sequence[dict[str, Any]] | None = None
     """Names of shelves that are not the catalogue's."""
+    recipe: train.Recipe = train.USUAL
 
 
 def is_test(row: dict[str, Any]) -> bool:
@@ -123,7 +124,7 @@ def teach(
     for topic, count in sorted(Counter(paper.topic for paper in papers).items()):
         if count < FEW:
             warn(f"{topic}: only {count} paper{'s' * (count > 1)}; the model will hardly ever be right about this topic")
-    taught = train.teach(papers, lesson.shelves, say)
+    taught = train.teach(papers, lesson.shelves, say, lesson.recipe)
     about = {
         "corpus": [{"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in lesson.abstracts],
         "checksums": sorted(checksum(paper.title)[:_CHECKSUM_LETTERS] for paper in papers),

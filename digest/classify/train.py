@@ -61,6 +61,9 @@ class Recipe:
     """Probabilities are fitted on papers held out in so many parts; below 2 they are not fitted."""
 
 
+USUAL = Recipe()
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """One paper and the shelf that curators or readers put it on."""
@@ -165,13 +168,12 @@ def teach(
     papers: Sequence[Labelled],
     shelves: Sequence[tuple[str, str]],
     say: Callable[[str], None] = lambda _line: None,
-    recipe: Recipe | None = None,
+    recipe: Recipe = USUAL,
 ) -> Taught:
     """Teach a model of the *shelves*, pairs of topic and subtopic in the catalogue's order.
 
     Topics and subtopics without a paper are left out. Progress is told to *say*.
     """
-    recipe = recipe or Recipe()
     present = {paper.topic for paper in papers}
     filled = {(paper.topic, paper.subtopic) for paper in papers}
     topics = [topic for topic in dict.fromkeys(topic for topic, _ in shelves) if topic in present]
