@@ -53,7 +53,7 @@ EXPERIMENTS = {
     **{f"daily-{count}": Experiment(daily=count) for count in (0, 1000, 2000, 4000, 8000, 16000)},
     "all": Experiment(),
     "daily-alone": Experiment(curated=False),
-    **{f"weight-{weight:g}": Experiment(weight=weight) for weight in (1.0, 2.0, 6.0)},
+    **{f"weight-{weight:g}": Experiment(weight=weight) for weight in (0.5, 1.0, 4.0)},
     "all-n-grams": Experiment(recipe=replace(QUICK, most_grams=10**7)),
     "20000-n-grams": Experiment(recipe=replace(QUICK, most_grams=20_000)),
     "cost-0.1": Experiment(recipe=replace(QUICK, cost=0.1)),
