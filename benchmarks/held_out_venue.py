@@ -4,10 +4,10 @@
 
 The labelled corpus is looked for in the folder that CVDIGEST_SHARED names, else in ``../shared`` beside the project. A paper
 belongs to the venue if ``venues`` holds ``CVPR2025``; measured are those with a topic, 1,677 papers, also those of the fifth.
-The model is taught by `digest.training.teach`, as the bundled one is, from the corpus without these papers, by its labels,
-and from the daily papers. That function leaves the fifth out besides. With ``--write`` the figures are kept beside the
-bundled model, where `cvdigest evaluate` finds them. Exit status: 0 if every goal is reached (or the corpus is not there,
-which is said), else 1.
+The model is taught by `digest.training.teach` from the corpus without these papers, by the corpus's own labels, which are
+votes of the same curators as the lists', and from the daily papers; that function leaves the fifth out besides. With
+``--write`` the figures are kept beside the bundled model, where `cvdigest evaluate` finds them. Exit status: 0 if every goal
+is reached (or the corpus is not there, which is said), else 1.
 """
 
 import gzip

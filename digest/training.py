@@ -23,6 +23,7 @@ from digest.catalogue.daily import Label
 from digest.catalogue.merge import Filed, merge
 from digest.catalogue.records import title_key
 from digest.classify import train
+from digest.classify.model import load
 from digest.classify.neighbours import FILE as NEIGHBOURS
 from digest.classify.neighbours import write_papers
 from digest.errors import PublishError, UsageError
@@ -91,14 +92,29 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
                 if line.isspace():
                     continue
                 row = json.loads(line)
-                if not all(isinstance(row[key], str) for key in ("title", "abstract")) or not isinstance(row.get("votes", {}), dict):
-                    msg = f"{path}:{number}: title and abstract must be texts, votes an object"
-                    raise UsageError(msg)
-                row["topic"], row["subtopic"] = row.get("topic"), row.get("subtopic")
+                _check(row, f"{path}:{number}")
                 yield row
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zlib.error) as exc:
         msg = f"{path}:{number}: not a paper with title and abstract ({exc or type(exc).__name__})"
         raise UsageError(msg) from exc
+
+
+def _check(row: dict[str, Any], where: str) -> None:
+    """Give a paper what it may leave out, an abstract, a shelf and votes, and refuse one that is none."""
+    row["abstract"] = row["abstract"] or ""
+    row["votes"] = row.get("votes") or {}
+    row["topic"], row["subtopic"] = row.get("topic"), row.get("subtopic")
+    may_lack = (row["topic"], row["subtopic"], row.get("arxiv_id"))
+    votes = row["votes"]
+    if not (
+        isinstance(row["title"], str)
+        and isinstance(row["abstract"], str)
+        and all(value is None or isinstance(value, str) for value in may_lack)
+        and isinstance(votes, dict)
+        and all(isinstance(named, list) and all(isinstance(topic, str) for topic in named) for named in votes.values())
+    ):
+        msg = f"{where}: title and abstract must be texts, topic, subtopic and arxiv_id too where they stand, votes an object of lists"
+        raise UsageError(msg)
 
 
 def teach(
@@ -115,12 +131,16 @@ def teach(
         UsageError: there is nothing to learn from, or a file is no corpus.
 
     """
+    ready(folder)  # before the work, and not after it
     pupils = _Gathering(lesson)
     papers = pupils.papers(say, warn)
     if len({paper.topic for paper in papers}) < 2:  # noqa: PLR2004 - there must be something to tell apart
         given = ", ".join(path.name for path in lesson.abstracts) or "no file of abstracts"
         msg = f"there is nothing to learn from: with {given}, fewer than two topics have a paper whose text is known"
         raise UsageError(msg, advice="give more lists, or more abstracts")
+    blank = sum(not paper.abstract.strip() for paper in papers)
+    if blank * 4 > len(papers):
+        warn(f"{blank:,} of {len(papers):,} papers are learnt from by their titles alone: their abstracts are not known")
     for topic, count in sorted(Counter(paper.topic for paper in papers).items()):
         if count < FEW:
             warn(f"{topic}: only {count} paper{'s' * (count > 1)}; the model will hardly ever be right about this topic")
@@ -135,30 +155,55 @@ def teach(
     with replacing(folder) as fresh:
         listed = {NEIGHBOURS: write_papers(fresh, pupils.known)}
         taught.save(fresh, name=name, about=about, taxonomy=lesson.taxonomy, listed=listed)
+        load(fresh)  # a model that cannot be used must not take the place of one that can
     return taught.facts | about
+
+
+def ready(folder: Path) -> Path:
+    """Return where a model that is to be written to *folder* will lie, after a look whether it may.
+
+    A swap that was cut short is mended: then the folder is gone, and what was in it lies beside it.
+
+    Raises:
+        UsageError: there is something else than a model.
+
+    """
+    folder = folder.resolve()
+    old = folder.with_name(f".{folder.name}.old")
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
+    if folder.exists() and not folder.is_dir():
+        msg = f"{folder} is no folder"
+        raise UsageError(msg)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "manifest.json").is_file():
+        msg = f"{folder} has other things in it than a model"
+        raise UsageError(msg, advice="name an empty folder, or one that is not there yet")
+    return folder
 
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """Hand out an empty folder that takes the place of *folder* when all went well; else *folder* stays as it was.
 
-    Files of the old folder that the new one does not have are taken over, such as notes of the user's.
+    What else lies in the old folder is taken over, such as notes of the user's.
 
     Raises:
         PublishError: the folder cannot be written.
+        UsageError: there is something else than a model.
 
     """
+    folder = ready(folder)
     fresh, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for left in (fresh, old):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         yield fresh
         if folder.exists():
             for path in folder.iterdir():
-                if path.is_file() and not (fresh / path.name).exists():
-                    shutil.copy2(path, fresh)
+                if not (fresh / path.name).exists():
+                    (shutil.copytree if path.is_dir() else shutil.copy2)(path, fresh / path.name)
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
         fresh.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
@@ -186,8 +231,10 @@ class _Gathering:
         """Return what is to be learnt."""
         lesson = self._lesson
         by_id, by_title, corpus = self._abstracts()
-        self._seen.update(title_key(row["title"]) for row in corpus if not lesson.own and is_test(row))
-        self._seen.update(title_key(row["title"]) for identifier, row in by_id.items() if identifier in lesson.reserved)
+        measuring = [] if lesson.own else [row for row in corpus if is_test(row)]
+        for row in (*measuring, *(row for identifier, row in by_id.items() if identifier in lesson.reserved)):
+            self._seen.update((title_key(row["title"]), title_key(row["abstract"])))
+        self._seen.discard("")  # papers without an abstract are not all the same
         for identifier, (topic, subtopic) in lesson.corrections.items():
             if identifier in by_id and identifier not in lesson.reserved:
                 self._add("corrections", by_id[identifier], topic, subtopic, frozenset(), DAILY_WEIGHT, daily=True)
@@ -257,7 +304,8 @@ class _Gathering:
     ) -> None:
         """Learn from the paper *row*, unless it was there before, measures the model, or has no shelf here."""
         key = title_key(row["title"])
-        if not key or key in self._seen or topic not in self._topics:
+        # One paper may stand there under two titles; its abstract gives it away.
+        if not key or key in self._seen or title_key(row["abstract"]) in self._seen or topic not in self._topics:
             return
         self._seen.add(key)
         if (topic, subtopic or "") not in self._shelves:

@@ -195,7 +195,10 @@ def lesson(tmp_path: Path, rows: list[dict[str, object]], **more: object) -> tra
 def rows(count: int = 40) -> list[dict[str, object]]:
     """Return unlabelled papers, half about trackers and half about texts."""
     words = ("tracking objects through frames", "recognising text in scenes")
-    return [{"arxiv_id": f"3101.{n:05d}", "title": f"{words[n % 2]} {n}", "abstract": f"a study of {words[n % 2]}"} for n in range(count)]
+    return [
+        {"arxiv_id": f"3101.{n:05d}", "title": f"{words[n % 2]} {n}", "abstract": f"a study of {words[n % 2]}, the {n}th"}
+        for n in range(count)
+    ]
 
 
 def filed(count: int = 40) -> list[Filed]:
@@ -209,8 +212,13 @@ def test_reserved_papers_are_never_learnt(tmp_path: Path) -> None:
     twice: list[dict[str, object]] = [
         *rows(),
         {"arxiv_id": "3102.00001", "title": "Tracking objects through frames 0!", "abstract": "the same paper again"},
+        {
+            "arxiv_id": "3102.00002",
+            "title": "The same under another title",
+            "abstract": "A study of tracking objects through frames: the 0th.",
+        },
     ]
-    labels = [Label("3101.00000", ("ocr", "ocr"), ()), Label("3102.00001", ("ocr", "ocr"), ())]
+    labels = [Label(f"3102.0000{number}", ("ocr", "ocr"), ()) for number in (1, 2)] + [Label("3101.00000", ("ocr", "ocr"), ())]
     about = training.teach(
         lesson(
             tmp_path, twice, filed=filed(), daily=labels, reserved=frozenset({"3101.00000", "3101.00003"}),
@@ -221,7 +229,7 @@ def test_reserved_papers_are_never_learnt(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert about["papers"] == 38
-    for title in ("tracking objects through frames 0", "recognising text in scenes 3"):
+    for title in ("tracking objects through frames 0", "recognising text in scenes 3", "the same under another title"):
         assert training.checksum(title)[:8] not in about["checksums"]
 
 
@@ -252,14 +260,80 @@ def test_nothing_but_one_topic(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
 
 
+def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
+    """A folder that holds no model is never taken for one: what is in it may be all that somebody has."""
+    folder = tmp_path / "thesis"
+    (folder / "chapters").mkdir(parents=True)
+    (folder / "chapters" / "one.txt").write_text("mine", "utf-8")
+
+    with pytest.raises(UsageError, match="other things in it than a model"):
+        training.teach(lesson(tmp_path, rows(), filed=filed()), folder, name="toy")
+    assert (folder / "chapters" / "one.txt").read_text("utf-8") == "mine"
+
+
+def test_a_swap_that_was_cut_short_is_mended(tmp_path: Path) -> None:
+    """If the program was killed between the two renames, the old model comes back before anything else is done."""
+    folder = tmp_path / "model"
+    training.teach(lesson(tmp_path, rows(), filed=filed()), folder, name="toy")
+    folder.rename(tmp_path / ".model.old")
+
+    assert training.ready(folder) == folder.resolve()
+    assert model.load(folder).info.name == "toy"
+
+
+def test_a_link_to_a_model_stays_a_link(tmp_path: Path) -> None:
+    """Where the folder is a link, the model that it leads to is replaced."""
+    training.teach(lesson(tmp_path, rows(), filed=filed()), tmp_path / "real", name="one")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    training.teach(lesson(tmp_path, rows(), filed=filed()), tmp_path / "link", name="two")
+
+    assert (tmp_path / "link").is_symlink()
+    assert model.load(tmp_path / "real").info.name == "two"
+
+
+def test_a_paper_without_words_is_unsure(tmp_path: Path) -> None:
+    """Nothing is known of a paper that says nothing, however well the papers held out were told apart."""
+    training.teach(lesson(tmp_path, rows(), filed=filed()), tmp_path / "model", name="toy")
+    known, unknown = model.load(tmp_path / "model").classify([("Recognising text in scenes", "a study of text"), ("", "")])
+
+    assert unknown.unsure
+    assert unknown.best.probability < known.best.probability
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"title": "A", "abstract": "B", "topic": ["ocr"]},
+        {"title": "A", "abstract": "B", "arxiv_id": ["3101.00001"]},
+        {"title": "A", "abstract": "B", "votes": {"somebody": 5}},
+        {"title": "A", "abstract": "B", "votes": {"somebody": [5]}},
+        {"title": None, "abstract": "B"},
+    ],
+)
+def test_rows_of_other_types(tmp_path: Path, row: dict[str, object]) -> None:
+    """A field of another type than it must have is an error with its line."""
+    with pytest.raises(UsageError, match=r"corpus\.jsonl:1"):
+        training.teach(lesson(tmp_path, [row]), tmp_path / "model", name="toy")
+
+
+def test_blank_abstracts_are_named(tmp_path: Path) -> None:
+    """Abstracts that are null or empty are as good as missing, and a warning says how many are."""
+    warned: list[str] = []
+    half = [{**row, "abstract": (None, "")[number % 4 // 2] if number % 2 else row["abstract"]} for number, row in enumerate(rows())]
+    training.teach(lesson(tmp_path, half, filed=filed()), tmp_path / "model", name="toy", warn=warned.append)
+
+    assert any("20 of 40 papers are learnt from by their titles alone" in line for line in warned)
+
+
 def test_what_else_lies_in_the_folder_stays(tmp_path: Path) -> None:
     """Notes beside a model are taken over; the model's own files are new."""
     folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "notes.txt").write_text("mine", "utf-8")
+    training.teach(lesson(tmp_path, rows(), filed=filed()), folder, name="toy")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "mine.txt").write_text("mine", "utf-8")
     training.teach(lesson(tmp_path, rows(), filed=filed()), folder, name="toy")
 
-    assert (folder / "notes.txt").read_text("utf-8") == "mine"
+    assert (folder / "notes" / "mine.txt").read_text("utf-8") == "mine"
     assert model.load(folder).info.name == "toy"
 
 

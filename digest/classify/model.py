@@ -42,7 +42,7 @@ FORMAT = 2
 _MANIFEST = "manifest.json"
 _ARRAYS = {"idf": "float32", "weights": "int8", "scales": "float32", "intercepts": "float32"}
 _MAX_BYTES = 32 * 2**20
-_MAX_MANIFEST = 2**20
+_MAX_MANIFEST = 2**24
 _HEADER = 4096
 _BATCH = 256
 _SECOND_SHELF = 0.2
@@ -177,7 +177,8 @@ def reliable(likely: Floats, curve: Sequence[tuple[float, float]]) -> Floats:
     The others keep their proportions. Where the curve would take the best one below the second, the row is left alone.
     """
     best = likely.max(axis=1)
-    truly = np.interp(best, [stated for stated, _ in curve], [share for _, share in curve]).astype(np.float32)
+    # Below its first point the curve comes from nothing: nobody has seen papers that say so little.
+    truly = np.interp(best, [0.0, *(stated for stated, _ in curve)], [0.0, *(share for _, share in curve)]).astype(np.float32)
     rest = np.maximum(1 - best, np.float32(1e-9))
     others = likely * ((1 - truly) / rest)[:, None]
     index = np.arange(len(likely)), likely.argmax(axis=1)
@@ -306,6 +307,9 @@ def _falls(points: tuple[tuple[float, float], tuple[float, float]]) -> bool:
 
 
 def _read(path: Path, limit: int) -> bytes:
+    if not path.is_file():
+        msg = f"{path.name} is not there, or no file"
+        raise ValueError(msg)
     with path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:

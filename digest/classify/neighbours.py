@@ -23,7 +23,7 @@ from digest.files import write_whole
 
 FILE = "papers.tsv"
 _LARGEST = 8 * 2**20
-_LARGEST_MANIFEST = 2**20
+_LARGEST_MANIFEST = 2**24
 _COLUMNS = 4
 
 

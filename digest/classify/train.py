@@ -31,6 +31,8 @@ from digest.errors import UsageError
 SEED = 20200402
 _ENOUGH_DAILY = 1000
 _CURVE_POINTS = 20
+_SURE_ENOUGH = 0.9
+"""Nobody is unsure who is this sure, even where all papers held out were surer."""
 _TOPICS_WORTH = 1.5
 _WORTH_A_PROCESS = 500_000
 """So many weights in the matrix of papers and n-grams make other processes worth their start."""
@@ -341,7 +343,9 @@ def _calibrate(  # noqa: PLR0913, PLR0917 - what was learnt from, and how it is 
     likely = softmax(scores * topic_scale)
     curve = _reliability(likely.max(axis=1), likely.argmax(axis=1) == of_topic)
     surest = reliable(likely, curve).max(axis=1)
-    return Calibration(recipe.subtopic_share, topic_scale, subtopic_scale, round(float(np.quantile(surest, _UNSURE_SHARE)), 3), curve)
+    return Calibration(
+        recipe.subtopic_share, topic_scale, subtopic_scale, min(_SURE_ENOUGH, round(float(np.quantile(surest, _UNSURE_SHARE)), 3)), curve
+    )
 
 
 def _reliability(stated: Matrix, right: Flags) -> tuple[tuple[float, float], ...]:
