@@ -61,10 +61,6 @@ def corpus(path: Path, topics: Collection[str]) -> Corpus:
 
     """
     rows = list(_whole(path, training.rows(path)))
-    for number, row in enumerate(rows, 1):
-        if not all(isinstance(vote, list) and all(isinstance(topic, str) for topic in vote) for vote in row["votes"].values()):
-            msg = f"{path}:{number}: not a labelled paper (each vote must be a list of topics)"
-            raise UsageError(msg)
     test = [row for row in rows if row["topic"] in topics and training.is_test(row)]
     if not test:
         msg = f"{path} holds no paper that may measure a model: none of the fifth that no training sees has a topic of the catalogue"

@@ -156,7 +156,7 @@ def test_the_card_of_another_model(taught: Path, evaluate: Callable[..., int], c
         (["--corpus", "damaged.jsonl.gz"], "damaged.jsonl.gz"),
         (["--corpus", "no-gzip.jsonl.gz"], "no-gzip.jsonl.gz"),
         (["--corpus", "foreign.jsonl.gz"], "holds no paper that may measure"),
-        (["--corpus", "votes.jsonl.gz"], "votes.jsonl.gz:2: not a labelled paper"),
+        (["--corpus", "votes.jsonl.gz"], "votes.jsonl.gz:2: title and abstract must be texts"),
         (["--daily", "nowhere.jsonl.gz", "--reference", "reference.tsv"], "there is no file"),
         (["--daily", "damaged.jsonl.gz", "--reference", "reference.tsv"], "damaged.jsonl.gz"),
         (["--daily", "foreign.jsonl.gz", "--reference", "reference.tsv"], "foreign.jsonl.gz:1: not a paper"),

@@ -267,7 +267,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     topic, subtopic = SHELVES[number % 4]
     return {
         "title": f"About the {subtopic} {number}",
-        "abstract": WORDS[subtopic],
+        "abstract": f"{WORDS[subtopic]} {number}",
         "topic": topic,
         "subtopic": subtopic,
         "votes": {"official": [topic]},
