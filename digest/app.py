@@ -161,7 +161,7 @@ class Lessons:
     """Whether the lists' headings are the topics, and not the catalogue's."""
 
 
-def train(  # noqa: PLR0913
+def train(  # noqa: PLR0913 - where from, where to, and what is said meanwhile
     settings: Settings, what: Lessons, out: Path, *, name: str, say: Say, warn: Say
 ) -> dict[str, object]:
     """Teach a model and write it to *out*; return what it was trained on. Where anything fails, *out* stays as it was."""
