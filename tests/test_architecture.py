@@ -23,6 +23,7 @@ FLOORS: dict[str, float] = {
     "digest.core.text": 1.1,
     "digest.core.identifiers": 1.1,
     "digest.core.links": 1.2,
+    "digest.arxiv.document": 1.9,
     "digest.catalogue.taxonomy": 2,
     "digest.catalogue.sources": 2,
     "digest.catalogue.sections": 2.1,

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
-from xml.parsers import expat
 
 import feedparser
 
+from digest.arxiv import document
 from digest.core.domain import Paper
 from digest.core.text import plain
-from digest.errors import IncompleteError, LayoutError, QueryError
+from digest.errors import LayoutError, QueryError
 
 _ARXIV = "http://arxiv.org/schemas/atom"
 _ABS = re.compile(r"https?://(?:export\.)?arxiv\.org/abs/")
@@ -61,7 +61,7 @@ def parse(body: bytes) -> Results:
         LayoutError: the answer is no feed of arXiv's query API.
 
     """
-    _check(body)
+    document.check(body, "feed")
     feed = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
     if feed.bozo or not feed.version.startswith("atom"):
         msg = "the answer is not an Atom feed"
@@ -77,30 +77,6 @@ def parse(body: bytes) -> Results:
         raise LayoutError(msg, body=body)
     papers = tuple(paper for entry in entries if (paper := _paper(entry)))
     return Results(papers, len(entries), int(total))
-
-
-def _check(body: bytes) -> None:
-    """See that *body* is one whole, well-formed document in UTF-8 without a document type."""
-    start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start and not start.startswith((b"<?xml", b"<feed")):
-        msg = f"the answer is not a feed (it begins with {plain(start[:60].decode('utf-8', 'replace'))!r})"
-        raise LayoutError(msg, body=body)
-
-    def refuse(*_: object) -> None:
-        msg = "the answer brings a document type, which arXiv's feeds never do"
-        raise LayoutError(msg, body=body)
-
-    # Whatever encoding the document itself names: arXiv writes UTF-8, and the feed parser must not try another one.
-    parser = expat.ParserCreate("utf-8")
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(body, True)  # noqa: FBT003 - takes no keywords
-    except expat.ExpatError as exc:
-        if not body.rstrip().endswith(b"</feed>"):
-            msg = f"the answer ends after {len(body)} bytes, before the feed does"
-            raise IncompleteError(msg, body=body) from exc
-        msg = f"the answer is not well-formed ({exc})"
-        raise LayoutError(msg, body=body) from exc
 
 
 def _paper(entry: dict[str, Any]) -> Paper | None:

@@ -5,7 +5,7 @@ All are frozen and slotted. Dates are `datetime.date` and mean *the date that ar
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -23,6 +23,11 @@ class State(StrEnum):
 
     PUBLISHED = "published"
     NONE = "none"
+    """There is no announcement: a weekend, a holiday, or nothing in this category."""
+    WAITING = "waiting"
+    """Not announced yet, or what arXiv shows is stale or incomplete; or nobody has asked so far."""
+    FAILED = "failed"
+    """It was asked for, and could not be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,15 @@ class Paper:
     journal_ref: str = ""
     version: int | None = None
     """None where the source does not tell: listing pages print no versions."""
+    doi: str = ""
+    licence: str = ""
+    """The address of the licence."""
+    submitted: datetime | None = None
+    """When the first version came in, in UTC; None where the source does not tell."""
+    updated: datetime | None = None
+    """When this version came in."""
+    pending: bool = False
+    """Whether its abstract could not be had so far, so that the next run is to complete it."""
 
     @property
     def primary(self) -> str:
@@ -61,10 +75,20 @@ class Provenance:
     """Which service said so, and the fingerprints of its answers."""
 
     service: str
-    """``listing``, ``catchup``, ``file``, ``sample`` or ``calendar``."""
+    """``listing``, ``catchup``, ``recent``, ``feed``, ``api``, ``oai``, ``month``, ``file``, ``sample`` or ``calendar``."""
     urls: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
     """Of the decoded body of each answer, in the order of `urls`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one of arXiv's services says about an announcement that another one gave."""
+
+    service: str
+    agrees: bool
+    says: str
+    """A sentence without its full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +96,7 @@ class Announcement:
     """Everything that arXiv announced in a category on a date."""
 
     category: str
+    """One category, or several joined with ``+`` in the order in which they were asked for."""
     date: date
     entries: tuple[Entry, ...]
     provenance: Provenance
@@ -79,6 +104,12 @@ class Announcement:
     """Why there is nothing, for a date without an announcement; empty otherwise."""
     remarks: tuple[str, ...] = ()
     """What the reader should know about how this came to be, each a sentence."""
+    checks: tuple[Check, ...] = ()
+    """What other services say."""
+    reconstructed: bool = False
+    """Whether no service states any more what was announced, so that it was worked out."""
+    unknown: tuple[str, ...] = ()
+    """What cannot be known about a reconstructed date, each a sentence."""
 
     @property
     def state(self) -> State:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from digest.catalogue.taxonomy import Taxonomy, Topic
 from digest.core.domain import Announcement, Classification, Entry, Kind, ModelInfo, Provenance, State
+from digest.core.identifiers import age
 from digest.core.links import Link, links, venue
 
 LAYOUTS = ("topics", "classic")
 _LAST = UNSURE, UNCLASSIFIED = "unsure", "unclassified"
 NO_SUBTOPIC = "no-subtopic"
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
-_OLD_STYLE_DIGITS = 7
 
 
 class _Standing(NamedTuple):
@@ -95,7 +95,7 @@ def chosen(announcement: Announcement, include: frozenset[Kind]) -> tuple[Entry,
     New submissions come first, then cross-lists, then replacements, each by descending identifier. A paper that is
     announced in two ways on one day (new and replaced, say) is listed the first way.
     """
-    ranked = sorted(announcement.entries, key=lambda entry: (_RANK[entry.kind], *(-part for part in _age(entry.paper.id))))
+    ranked = sorted(announcement.entries, key=lambda entry: (_RANK[entry.kind], *(-part for part in age(entry.paper.id))))
     first: dict[str, Entry] = {}
     for entry in ranked:
         first.setdefault(entry.paper.id, entry)
@@ -201,13 +201,3 @@ def _parts(items: Sequence[Item], topic: Topic) -> tuple[Part, ...]:
 
 def _part(place: tuple[str, str] | None) -> str:
     return (place[1] if place else "") or NO_SUBTOPIC
-
-
-def _age(identifier: str) -> tuple[int, int]:
-    """Return (month, number) of an identifier, in the order of time: ``9912`` of the old style is before ``0704``."""
-    _, slash, rest = identifier.rpartition("/")
-    if slash and len(rest) == _OLD_STYLE_DIGITS:
-        year, month, number = int(rest[:2]), int(rest[2:4]), int(rest[4:])
-        return (1900 + year if year > 90 else 2000 + year) * 100 + month, number  # noqa: PLR2004 - arXiv began in 1991
-    month_part, _, number_part = identifier.partition(".")
-    return 200000 + int(month_part), int(number_part)
