@@ -1,8 +1,12 @@
-"""Real servers on loopback: one that plays arXiv, and one that answers with whatever bytes it is told to."""
+"""Real servers on loopback: one that plays arXiv, one that answers with whatever bytes it is told to, one that looks at its watch."""
 
+import itertools
 import socket
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,12 +53,18 @@ def arxiv() -> Iterator[Arxiv]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gives it
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _served(Handler) as state.url:
+        yield state
+
+
+@contextmanager
+def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a server with a thread for each connection; give its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield state
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
@@ -62,6 +72,8 @@ def arxiv() -> Iterator[Arxiv]:
 
 
 Script = Callable[[socket.socket], None]
+TLS_HELLO = b"\x16"
+"""What TLS begins with: a server that speaks plain HTTP answers to that at once, for it is no request."""
 
 
 @dataclass
@@ -71,23 +83,28 @@ class Raw:
     script: Script
     url: str = ""
     connections: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
+    """When each request was there."""
     stopped: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
-def raw(script: Script) -> Iterator[Raw]:
-    """Run a server whose answers are bytes, well-formed or not."""
+def raw(script: Script, context: ssl.SSLContext | None = None) -> Iterator[Raw]:
+    """Run a server whose answers are bytes, well-formed or not; over TLS, if there is a *context*."""
     listener = socket.create_server(("127.0.0.1", 0))
-    state = Raw(script, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    state = Raw(script, f"{'https' if context else 'http'}://127.0.0.1:{listener.getsockname()[1]}")
 
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+    def serve(plain: socket.socket) -> None:
+        with plain, suppress(OSError), context.wrap_socket(plain, server_side=True) if context else plain as connection:
             request = b""
-            while b"\r\n\r\n" not in request:
+            while b"\r\n\r\n" not in request and request[:1] != TLS_HELLO:
                 piece = connection.recv(65536)
                 if not piece:
                     return
                 request += piece
+            state.moments.append(time.monotonic())
+            state.requests.append(request)
             state.script(connection)
 
     def accept() -> None:
@@ -111,3 +128,92 @@ def response(body: bytes, *, status: str = "200 OK", length: bool = True, header
     if length:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def sends(content: bytes) -> Script:
+    """Return a script that sends *content* and hangs up."""
+    return lambda connection: connection.sendall(content)
+
+
+def bomb() -> bytes:
+    """Return 2 MB of gzip that become 2 GiB of zeros."""
+    packer = zlib.compressobj(9, wbits=31)
+    first = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    # After a full flush nothing refers to what was before, so that one piece can stand for all that follow.
+    piece = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return first + piece * 2047 + packer.flush()
+
+
+def in_turn(scripts: Iterable[Script]) -> Script:
+    """Return a script that does with each connection what the next of *scripts* does."""
+    remaining = iter(scripts)
+
+    def script(connection: socket.socket) -> None:
+        next(remaining)(connection)
+
+    return script
+
+
+def drips(content: bytes, *, size: int = 3, every: float = 0.1) -> Script:
+    """Return a script that sends *size* bytes *every* few tenths of a second, so that no read ever times out."""
+
+    def script(connection: socket.socket) -> None:
+        connection.settimeout(every)
+        for number in range(0, len(content), size):
+            connection.sendall(content[number : number + size])
+            with suppress(TimeoutError):
+                if not connection.recv(1):
+                    return
+
+    return script
+
+
+# -- a server that looks at its watch ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, order=True)
+class Visit:
+    """One request, from its arrival to just before its last byte was sent; seconds."""
+
+    start: float
+    end: float
+    path: str
+
+
+@dataclass
+class Politeness:
+    """A record of who came when."""
+
+    url: str = ""
+    visits: list[Visit] = field(default_factory=list)
+
+    def overlaps(self) -> list[tuple[Visit, Visit]]:
+        """Return which requests came before the one before them was answered."""
+        return [(one, other) for one, other in itertools.pairwise(sorted(self.visits)) if other.start < one.end]
+
+    def gaps(self, path: str | tuple[str, ...] = "/") -> list[float]:
+        """Return the times between the arrivals of requests whose path begins with *path*, or with one of several."""
+        starts = sorted(visit.start for visit in self.visits if visit.path.startswith(path))
+        return [later - earlier for earlier, later in itertools.pairwise(starts)]
+
+
+@contextmanager
+def politeness(answer: Callable[[str], bytes | Answer] = lambda _path: b"hello", *, takes: float = 0.02) -> Iterator[Politeness]:
+    """Run a server that gives the *answer* to a path, *takes* so many seconds for it and records who came when."""
+    state = Politeness()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            start = time.monotonic()
+            threading.Event().wait(takes)
+            found = answer(self.path)
+            status, body, headers = found if isinstance(found, tuple) else (200, found, {})
+            lines = tuple(f"{name}: {value}" for name, value in headers.items())
+            state.visits.append(Visit(start, time.monotonic(), self.path))
+            self.wfile.write(response(body, status=f"{status} Status", headers=lines))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gives it
+            pass
+
+    with _served(Handler) as state.url:
+        yield state

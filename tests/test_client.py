@@ -1,45 +1,24 @@
-"""The client: polite to arXiv, and not to be hurt by what answers. All servers are real, on loopback."""
+"""The client: gets what is there, and is not to be hurt by what answers. All servers are real, on loopback."""
 
 import gzip
 import socket
+import threading
 import time
-import zlib
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from digest.arxiv.client import Answer, Client, retry_after
+from digest.arxiv.client import Answer
 from digest.arxiv.exchange import Limits
-from digest.errors import DigestError, ForbiddenError, IncompleteError, PublishError, SourceError, UnreachableError
+from digest.errors import DigestError, IncompleteError, SourceError, UnreachableError
 from tests import pages, servers
+from tests.clients import QUICK, Clock, client
 from tests.pages import Fake
 
 BODY = pages.new([Fake("2611.00001"), Fake("2611.00002", kind="cross", categories=("cs.RO", "cs.CV"))], date(2026, 11, 20))
 GZIPPED = gzip.compress(BODY, mtime=0)
-QUICK = Limits(connect=2, read=1, total=3, tries=3, back_off=0.01, patience=5)
-
-
-class Clock:
-    """A clock that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-def client(folder: Path, *, clock: Clock | None = None, pace: float = 0, limits: Limits = QUICK, contact: str = "") -> Client:
-    """Return a client on a clock of its own."""
-    clock = clock or Clock()
-    return Client(pace, folder, contact, loopback=True, limits=limits, sleep=clock.sleep, clock=clock)
 
 
 def once(folder: Path, script: servers.Script, limits: Limits = QUICK) -> Answer:
@@ -47,11 +26,6 @@ def once(folder: Path, script: servers.Script, limits: Limits = QUICK) -> Answer
     with servers.raw(script) as server:
         one = Limits(limits.connect, limits.read, limits.total, 1, limits.back_off, limits.patience)
         return client(folder, limits=one).get(server.url + "/list/cs.CV/new")
-
-
-def sends(content: bytes) -> servers.Script:
-    """Return a script that sends *content* and hangs up."""
-    return lambda connection: connection.sendall(content)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +42,9 @@ def sends(content: bytes) -> servers.Script:
 )
 def test_whole_answers(tmp_path: Path, content: bytes) -> None:
     """However a whole answer is transported, it arrives."""
-    answer = once(tmp_path, sends(content))
+    answer = once(tmp_path, servers.sends(content))
 
     assert (answer.status, answer.body) == (200, BODY)
-
-
-def bomb() -> bytes:
-    """Return a small gzip stream that becomes 256 MiB."""
-    packer = zlib.compressobj(9, wbits=31)
-    piece = bytes(2**20)
-    return b"".join([packer.compress(piece) for _ in range(256)]) + packer.flush()
 
 
 @pytest.mark.parametrize(
@@ -100,23 +67,25 @@ def bomb() -> bytes:
         (servers.response(b"", status="302 Found", headers=("Location: https://arxiv.org/list/cs.CV/new",)), SourceError),
         (servers.response(b"", status="301 Moved", headers=("Location: /list/cs.CV/new",)), SourceError),
         (servers.response(b"", status="302 Found", headers=("Location: http://[::1/list/cs.CV/new",)), SourceError),
+        (servers.response(b"", status="302 Found", headers=("Location: http://127.0.0.1:99999/list/cs.CV/new",)), SourceError),
+        (servers.response(b"", status="304 Not Modified"), SourceError),
     ],
     ids=[
         "short body", "short chunk", "gzip cut by 1", "gzip cut by 8", "gzip checksum", "gzip twice", "not gzip", "brotli", "empty",
         "garbage", "many headers", "long header", "redirect to a file", "redirect to a private address", "redirect away", "redirect loop",
-        "redirect nowhere",
+        "redirect nowhere", "redirect to no port", "304 unasked",
     ],
 )  # fmt: skip
 def test_broken_answers(tmp_path: Path, content: bytes, error: type[DigestError]) -> None:
     """A broken answer is an error of its kind, and never half a page."""
     with pytest.raises(error):
-        once(tmp_path, sends(content))
+        once(tmp_path, servers.sends(content))
 
 
 def test_an_answer_that_explodes(tmp_path: Path) -> None:
     """A gzip bomb stops at the cap, long before it has unpacked."""
     with pytest.raises(SourceError, match="larger than 16 MiB"):
-        once(tmp_path, sends(servers.response(bomb(), headers=("Content-Encoding: gzip",))))
+        once(tmp_path, servers.sends(servers.response(servers.bomb(), headers=("Content-Encoding: gzip",))))
 
 
 def test_an_answer_without_end(tmp_path: Path) -> None:
@@ -131,30 +100,12 @@ def test_an_answer_without_end(tmp_path: Path) -> None:
         once(tmp_path, endless)
 
 
-def drip(stopped: Callable[[], bool], content: bytes) -> servers.Script:
-    """Return a script that sends a few bytes every tenth of a second, so that no read ever times out."""
-
-    def script(connection: socket.socket) -> None:
-        connection.settimeout(0.1)
-        for number in range(0, len(content), 3):
-            connection.sendall(content[number : number + 3])
-            try:
-                if not connection.recv(1):
-                    return
-            except TimeoutError:
-                pass
-            if stopped():
-                return
-
-    return script
-
-
 @pytest.mark.parametrize("content", [servers.response(BODY), b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 4000], ids=["body", "headers"])
 def test_an_answer_that_drips(tmp_path: Path, content: bytes) -> None:
     """The total deadline holds where the time-out of each read never comes."""
     started = time.monotonic()
     with pytest.raises(SourceError, match=r"(longer than|silent for) 1 s"):
-        once(tmp_path, drip(lambda: False, content), Limits(connect=2, read=1, total=1, tries=1, back_off=0, patience=5))
+        once(tmp_path, servers.drips(content), Limits(connect=2, read=1, total=1, tries=1, back_off=0, patience=5))
 
     assert time.monotonic() - started < 5
 
@@ -194,7 +145,7 @@ def test_a_name_that_does_not_exist(tmp_path: Path) -> None:
 
 def test_no_tls_where_tls_should_be(tmp_path: Path) -> None:
     """A server that speaks plain HTTP where TLS belongs is never talked to without it."""
-    with servers.raw(sends(servers.response(BODY))) as server, pytest.raises(UnreachableError):
+    with servers.raw(servers.sends(servers.response(BODY))) as server, pytest.raises(UnreachableError):
         client(tmp_path).get(server.url.replace("http:", "https:"))
 
 
@@ -213,7 +164,7 @@ def test_who_asks(tmp_path: Path) -> None:
     assert {name.lower() for name in sent} <= {"host", "user-agent", "accept", "accept-encoding", "connection"}
 
 
-@pytest.mark.parametrize("status", [406, 408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [406, 408, 425, 429, 500, 502, 503, 504, 520])
 def test_another_try(tmp_path: Path, status: int) -> None:
     """Errors that pass are tried again, with longer and longer waits."""
     answers: list[servers.Answer] = [(status, b"busy", {}), (status, b"busy", {}), (200, BODY, {})]
@@ -242,107 +193,25 @@ def test_tries_end(tmp_path: Path) -> None:
         assert len(arxiv.asked) == 3
 
 
-def test_forbidden(tmp_path: Path) -> None:
-    """403 ends at once: asking on would be an attack."""
+@pytest.mark.parametrize("status", [400, 401, 404, 410, 418, 451])
+def test_answers_that_stay_what_they_are(tmp_path: Path, status: int) -> None:
+    """Errors that do not pass are handed over at once."""
     with servers.arxiv() as arxiv:
-        arxiv.pages["/"] = (403, b"no", {})
-        with pytest.raises(ForbiddenError, match="refuses"):
-            client(tmp_path).get(arxiv.url + "/")
+        arxiv.pages["/"] = (status, b"never", {})
 
+        assert client(tmp_path).get(arxiv.url + "/").status == status
         assert len(arxiv.asked) == 1
 
 
-def test_a_wait_that_arxiv_asks_for(tmp_path: Path) -> None:
-    """A short Retry-After is waited for."""
-    answers: list[servers.Answer] = [(503, b"", {"Retry-After": "4"}), (200, BODY, {})]
-    clock = Clock()
+def test_not_modified(tmp_path: Path) -> None:
+    """304 is an answer to who asked under a condition."""
     with servers.arxiv() as arxiv:
-        arxiv.pages["/"] = lambda: answers.pop(0)
-        client(tmp_path, clock=clock).get(arxiv.url + "/")
+        arxiv.pages["/"] = (304, b"", {})
 
-    assert clock.slept == [4]
-
-
-def test_a_long_wait_is_remembered(tmp_path: Path) -> None:
-    """A Retry-After beyond our patience ends the run, and the next run does not ask before it is over."""
-    clock = Clock()
-    with servers.arxiv() as arxiv:
-        arxiv.pages["/"] = (429, b"", {"Retry-After": "300"})
-        with pytest.raises(UnreachableError, match="wait 300 s"):
-            client(tmp_path, clock=clock).get(arxiv.url + "/")
-        with pytest.raises(UnreachableError, match="asked not to be asked before"):
-            client(tmp_path, clock=clock).get(arxiv.url + "/")
-        assert len(arxiv.asked) == 1
-
-        clock.now += 301
-        arxiv.pages["/"] = BODY
-        assert client(tmp_path, clock=clock).get(arxiv.url + "/").body == BODY
+        assert client(tmp_path).get(arxiv.url + "/", {"If-None-Match": '"1"'}).status == 304
 
 
-def test_notes_that_cannot_be_written(tmp_path: Path) -> None:
-    """Where the pace cannot be noted it could not be kept, and that is said as an error of ours."""
-    with servers.arxiv() as arxiv:
-        arxiv.pages["/"] = BODY
-        (tmp_path / f"last-request-{arxiv.url.rpartition('/')[2].replace(':', '-')}").mkdir()
-        with pytest.raises(PublishError, match="data folder"):
-            client(tmp_path, pace=15).get(arxiv.url + "/")
-
-
-def test_hosts_are_apart(tmp_path: Path) -> None:
-    """What a replay asks for is nothing to arXiv, and the reverse."""
-    clock = Clock()
-    with servers.arxiv() as busy, servers.arxiv() as free:
-        busy.pages["/"] = (429, b"", {"Retry-After": "3600"})
-        free.pages["/"] = BODY
-        with pytest.raises(UnreachableError):
-            client(tmp_path, clock=clock).get(busy.url + "/")
-
-        assert client(tmp_path, clock=clock).get(free.url + "/").body == BODY
-
-
-def test_the_pace(tmp_path: Path) -> None:
-    """Requests keep their distance, also those of two programs that follow each other."""
-    clock = Clock()
-    with servers.arxiv() as arxiv:
-        arxiv.pages["/"] = BODY
-        for _ in range(3):
-            client(tmp_path, clock=clock, pace=15).get(arxiv.url + "/")
-
-    assert clock.slept == [pytest.approx(15, abs=0.01), pytest.approx(15, abs=0.01)]
-
-
-def test_a_clock_that_goes_back(tmp_path: Path) -> None:
-    """A clock that was set back by a year does not make anybody wait for one."""
-    clock = Clock()
-    with servers.arxiv() as arxiv:
-        arxiv.pages["/"] = BODY
-        client(tmp_path, clock=clock, pace=15).get(arxiv.url + "/")
-        clock.now -= 365 * 86400
-        client(tmp_path, clock=clock, pace=15).get(arxiv.url + "/")
-
-    assert sum(clock.slept) <= 15
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("120", 120),
-        ("0", 1),
-        ("-5", 1),
-        ("1e9", 6 * 3600),
-        ("nan", None),
-        ("soon", None),
-        ("", None),
-        ("Fri, 20 Nov 2026 01:02:00 GMT", 120),
-        ("Thu, 19 Nov 2026 01:00:00 GMT", 1),
-        ("Fri, 20 Nov 2099 01:00:00 GMT", 6 * 3600),
-    ],
-)
-def test_retry_after(value: str, expected: float | None) -> None:
-    """Both forms of Retry-After are understood, a date by the server's own clock, and bounded."""
-    headers = {"retry-after": value, "date": "Fri, 20 Nov 2026 01:00:00 GMT"}
-
-    assert retry_after(headers, datetime(2030, 1, 1, tzinfo=UTC)) == expected
+# -- redirects -----------------------------------------------------------------------------------------------------------
 
 
 def test_redirects_within_arxiv(tmp_path: Path) -> None:
@@ -352,3 +221,53 @@ def test_redirects_within_arxiv(tmp_path: Path) -> None:
         arxiv.pages["/new"] = BODY
 
         assert client(tmp_path).get(arxiv.url + "/old").body == BODY
+
+
+@pytest.mark.parametrize(
+    ("target", "followed"),
+    [
+        ("http://export.arxiv.org/new", True),
+        ("//www.arxiv.org/new", True),
+        ("http://notarxiv.org/new", False),
+        ("http://arxiv.org.example/new", False),
+        ("http://arxiv.org@example.org/new", False),
+        ("http://:secret@arxiv.org/new", False),
+        ("ftp://arxiv.org/new", False),
+    ],
+)
+def test_redirects_between_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, *, followed: bool) -> None:
+    """A redirect may lead from one of arXiv's hosts to another one, and nowhere else."""
+    with servers.arxiv() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        proxy.pages["http://arxiv.org/old"] = (302, b"", {"Location": target})
+        proxy.other = lambda _path: BODY
+        asking = client(tmp_path, loopback=False)
+        if followed:
+            assert asking.get("http://arxiv.org/old").body == BODY
+        else:
+            with pytest.raises(SourceError, match="redirect away from arXiv"):
+                asking.get("http://arxiv.org/old")
+        assert len(proxy.asked) == 1 + followed
+
+
+def test_a_connection_that_comes_too_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a name is found only after the client has given up, nothing is sent: it may be somebody else's turn by now."""
+    found, given_up = threading.Event(), threading.Event()
+    real = socket.getaddrinfo
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        given_up.wait(10)
+        found.set()
+        return real(*args, **kwargs)
+
+    with servers.arxiv() as arxiv:
+        arxiv.pages["/"] = BODY
+        monkeypatch.setattr(socket, "getaddrinfo", late)
+        with pytest.raises(UnreachableError, match=r"did not take the connection within 0\.2 s"):
+            client(tmp_path, limits=Limits(connect=0.2, read=1, total=3, tries=1)).get(arxiv.url + "/")
+        given_up.set()
+        assert found.wait(10)
+        for thread in [thread for thread in threading.enumerate() if thread.name == "arxiv"]:
+            thread.join(10)
+
+        assert arxiv.asked == []

@@ -1,9 +1,9 @@
 """One request and its answer, within bounds; how often and when to ask is the client's business.
 
-Bounded are the time until a connection is there, the silence between two pieces of an answer, the time of the whole, its
-decoded size and the number of redirects, which stay with arXiv and never give up TLS. Where another host is asked, they may
-lead to any host, but over TLS only and never to this machine. An answer that was cut is an error, also where HTTP itself
-would not notice: a gzip stream must have its end.
+Bounded are the time until a connection is there, the silence between two pieces of an answer, the time of the whole and its
+decoded size. A redirect is not followed in here, for it costs a turn of its own; said is only where it leads. It stays with
+arXiv and never gives up TLS. Where another host is asked, it may lead to any host, but over TLS only and never to this
+machine. An answer that was cut is an error, also where HTTP itself would not notice: a gzip stream must have its end.
 """
 
 import ipaddress
@@ -23,7 +23,6 @@ import urllib3
 
 from digest.errors import IncompleteError, SourceError, UnreachableError
 
-_REDIRECTS = 5
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 2**16
 
@@ -47,6 +46,8 @@ class Limits:
     """Of a decoded answer."""
     elsewhere: bool = False
     """Redirects may lead to another host: for what is not arXiv's."""
+    all_tries: float = 60.0
+    """For one page with all its tries, our own waits between them included; what arXiv asks to wait comes on top."""
 
 
 class LaterError(UnreachableError):
@@ -64,8 +65,12 @@ class CutError(IncompleteError):
 class Exchange:
     """One request and its answer, run in a thread; nothing in here is shared but what `Client` reads after its end."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], limits: Limits, *, loopback: bool) -> None:
-        self.asked = self.url = url
+    def __init__(self, url: str, headers: Mapping[str, str], limits: Limits, *, asked: str = "", loopback: bool) -> None:
+        """Prepare to ask for *url*, where redirects from *asked* led, if that is another one."""
+        self.url, self.asked = url, asked or url
+        self.limits = limits
+        self.target: str | None = None
+        """Where a redirect leads; None when the answer is in."""
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = b""
@@ -76,9 +81,9 @@ class Exchange:
         self.answered = threading.Event()
         """Set when the head of an answer is there, or when there will be none."""
         self._headers = headers
-        self._limits = limits
         self._loopback = loopback
         self._sockets: list[Any] = []
+        self._given_up = False
         self._deadline = time.monotonic() + limits.total
 
     def run(self) -> None:
@@ -92,61 +97,71 @@ class Exchange:
             self.answered.set()
 
     def give_up(self) -> None:
-        """End the exchange from outside: whoever reads from its sockets gets an end of file."""
+        """End the exchange from outside: whoever reads from its sockets gets an end of file, and none is used any more."""
+        self._given_up = True
         for connection in self._sockets:
             with suppress(OSError):
                 connection.shutdown(2)
 
     def noticed(self, connection: Any) -> None:  # noqa: ANN401 - a socket, plain or with TLS
-        """Take note of a connection that is there."""
+        """Take note of a connection that is there.
+
+        Raises:
+            TimeoutError: it comes too late: somebody else may have a turn by now, so nothing may be sent.
+
+        """
         self._sockets.append(connection)
+        if self._given_up:
+            self.give_up()
+            msg = "the connection came too late"
+            raise TimeoutError(msg)
         self.connected = True
         self.begun.set()
 
     def _run(self) -> None:
-        with requests.Session() as session:
+        with _Session() as session:
             # Nothing on this machine may leak to arXiv: no credentials out of ~/.netrc, no cookies. Proxies of the
             # environment are used, but not towards ourselves.
             session.auth = lambda request: request
-            session.trust_env = not (self._loopback or on_loopback(self.asked))
+            session.trust_env = not (self._loopback or on_loopback(self.url))
             adapter = _Adapter(self)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
-            for _ in range(_REDIRECTS + 1):
-                target = self._ask(session)
-                if target is None:
-                    return
-                self.url = target
-        msg = f"more than {_REDIRECTS} redirects from {self.asked}"
-        raise SourceError(msg)
+            self._ask(session)
 
-    def _ask(self, session: requests.Session) -> str | None:
-        """Ask for `url`; return where a redirect leads, or None when the answer is in."""
+    def _ask(self, session: requests.Session) -> None:
+        """Ask for `url`; read the answer, or say where a redirect leads, whose body is nobody's business."""
         headers = {
             "Accept": "text/html, application/atom+xml, application/xml;q=0.9, */*;q=0.8",
             "Accept-Encoding": "gzip",
             **self._headers,
         }
-        timeout = (self._limits.connect, self._limits.read)
+        timeout = (self.limits.connect, self.limits.read)
         with session.get(self.url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
             self.status = response.status_code
             self.answered.set()
             self.headers = {name.lower(): value for name, value in response.headers.items()}
             if self.status in _REDIRECTED and "location" in self.headers:
-                return self._allowed(urljoin(self.url, self.headers["location"]))
-            self._read(response)
-        return None
+                self.target = self._allowed(self.headers["location"])
+            else:
+                self._read(response)
 
-    def _allowed(self, target: str) -> str:
-        """Return a redirect's *target* if it stays with arXiv, or may leave it, and does not give up TLS."""
-        old, new = urlsplit(self.asked), urlsplit(target)
-        if self._limits.elsewhere:
+    def _allowed(self, location: str) -> str:
+        """Return where *location* leads if that stays with arXiv, or may leave it, and does not give up TLS."""
+        try:
+            target = urljoin(self.url, location)
+            old, new = urlsplit(self.asked), urlsplit(target)
+            new.port  # noqa: B018 - raises ValueError for a port that is none
+        except ValueError as exc:
+            msg = f"a redirect to no address is not followed (to {location[:200]!r})"
+            raise SourceError(msg) from exc
+        if self.limits.elsewhere:
             if not safe(target) or (on_loopback(target) and not on_loopback(self.asked)):
                 msg = f"a redirect to something else than HTTPS is not followed (to {target[:200]!r})"
                 raise SourceError(msg)
             return target
-        same = new.hostname == old.hostname or (_arxiv(old.hostname) and _arxiv(new.hostname))
-        if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https") or not same or new.username:
+        same = new.hostname == old.hostname or (of_arxiv(old.hostname) and of_arxiv(new.hostname))
+        if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https") or not same or "@" in new.netloc:
             msg = f"a redirect away from arXiv is not followed (to {target[:200]!r})"
             raise SourceError(msg)
         return target
@@ -159,7 +174,7 @@ class Exchange:
             raise SourceError(msg)
         decoder = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
         body = bytearray()
-        bound = self._limits.max_bytes
+        bound = self.limits.max_bytes
         try:
             while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 body += decoder.decompress(chunk, bound + 1 - len(body)) if decoder else chunk
@@ -167,7 +182,7 @@ class Exchange:
                     msg = f"the answer is larger than {bound / 2**20:.3g} MiB"
                     raise SourceError(msg)
                 if time.monotonic() > self._deadline:
-                    msg = f"the answer took longer than {self._limits.total:.0f} s"
+                    msg = f"the answer took longer than {self.limits.total:.3g} s"
                     raise LaterError(msg)
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError):
             raise
@@ -200,7 +215,8 @@ def on_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _arxiv(host: str | None) -> bool:
+def of_arxiv(host: str | None) -> bool:
+    """Say whether *host* is one of arXiv's own."""
     return host == "arxiv.org" or (host or "").endswith(".arxiv.org")
 
 
@@ -219,6 +235,17 @@ def cause(error: BaseException) -> str:
 
 
 _PREFIX = re.compile(r": (?![^\[]*\])")
+
+
+class _Session(requests.Session):
+    """A session that leaves redirects alone.
+
+    Even where it is told not to follow one, a session of requests looks where it leads, and for that reads the whole body of
+    the redirect, unpacked and without a bound.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the name that the base class gives it
+        return None
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
