@@ -14,16 +14,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from digest.arxiv import api
+from digest.arxiv import api, lookup
 from digest.arxiv.client import Answer
 from digest.arxiv.exchange import safe
 from digest.catalogue.sources import Format, Source
 from digest.core.domain import Paper
-from digest.errors import IncompleteError, LayoutError, PublishError, QueryError, SettingsError, SourceError, UnreachableError, UsageError
+from digest.errors import IncompleteError, LayoutError, PublishError, SettingsError, SourceError, UnreachableError, UsageError
 from digest.files import append, write_whole
 
 Say = Callable[[str], None]
@@ -31,7 +32,7 @@ Get = Callable[[str], Answer]
 GetIfNew = Callable[[str, Mapping[str, str]], Answer]
 """Both are `digest.arxiv.client.Client.get`, or a stand-in."""
 
-_OK, _NOT_MODIFIED, _BAD_REQUEST = 200, 304, 400
+_OK, _NOT_MODIFIED = 200, 304
 
 
 def _unwritable(path: Path, error: OSError) -> PublishError:
@@ -156,8 +157,6 @@ def _conditions(source: Source, path: Path, note: Path) -> dict[str, str]:
 
 # -- abstracts -------------------------------------------------------------------------------------------------------
 
-BATCH = 100
-_TRIES = 3
 _NAMED = 30
 _START = b'{"arxiv_id": "'
 
@@ -291,10 +290,6 @@ class _Store:
             self._take(row)
 
 
-class _NothingError(IncompleteError):
-    """The answer is whole and holds none of what was asked for: the service is unwell, or arXiv knows none of it."""
-
-
 @dataclass(slots=True)
 class _Asking:
     """Asks for batch after batch."""
@@ -311,11 +306,11 @@ class _Asking:
         if before and todo:
             self.say(f"{before} abstracts are there already, {len(todo)} are not")
         started = self.service.clock()
-        for start in range(0, len(todo), BATCH):
-            batch = todo[start : start + BATCH]
+        for start in range(0, len(todo), lookup.BATCH):
+            batch = todo[start : start + lookup.BATCH]
             try:
                 found = self._ask(batch)
-            except _NothingError:
+            except lookup.NothingError:
                 found = {}
             self.store.add(found.values())
             self.doubtful += [name for name in batch if name not in found and name not in self.store.unknown]
@@ -329,7 +324,7 @@ class _Asking:
     def _confirm(self) -> None:
         """Ask once more for what is doubtful, together with a paper that arXiv knows: if that one comes, arXiv was well."""
         while self.doubtful:
-            batch = self.doubtful[: BATCH - 1]
+            batch = self.doubtful[: lookup.BATCH - 1]
             witness = next(reversed(self.store.papers), None)
             if witness is None:
                 msg = f"arXiv's API gives nothing for any of {len(batch)} identifiers"
@@ -342,46 +337,8 @@ class _Asking:
 
     def _ask(self, batch: Sequence[str], witness: str = "") -> dict[str, Paper]:
         """Return what arXiv knows of *batch*; an answer that is no good is asked for again."""
-        left = list(batch)
-        tries = 0
-        while left:
-            answer = self.get(api.query(self.service.url, left))
-            try:
-                return _found(answer, left, witness)
-            except QueryError as exc:
-                # One identifier that arXiv takes for none spoils the whole batch.
-                named = [name for name in left if name in exc.message.split() and name != witness]
-                if named:
-                    self.store.add_unknown(named, self.say)
-                    left = [name for name in left if name not in named]
-                    continue
-                fault: SourceError = exc
-            except (IncompleteError, LayoutError) as exc:
-                fault = exc
-            tries += 1
-            if tries == _TRIES:
-                raise fault
-            pause = self.service.back_off * 2 ** (tries - 1)
-            self.say(f"{fault.message}; asking again in {pause:.3g} s")
-            self.service.sleep(pause)
-        return {}
-
-
-def _found(answer: Answer, batch: Sequence[str], witness: str) -> dict[str, Paper]:
-    """Return the papers of *batch* in an answer that is whole."""
-    if answer.status not in (_OK, _BAD_REQUEST):
-        msg = f"arXiv's API answered {answer.status} for {answer.url[:200]}"
-        raise SourceError(msg, body=answer.body)
-    results = api.parse(answer.body)
-    if results.rows < min(results.total, len(batch)):
-        msg = f"arXiv's API states {results.total} results and gives {results.rows}"
-        raise IncompleteError(msg, advice="try again later", body=answer.body)
-    wanted = set(batch)
-    found = {paper.id: paper for paper in results.papers if paper.id in wanted}
-    if not found or (witness and witness not in found):
-        msg = "arXiv's API gives nothing" if not found else f"arXiv's API does not give {witness}, which it gave before"
-        raise _NothingError(msg, advice="try again later", body=answer.body)
-    return found
+        asked = lookup.Api(self.get, self.service.url, self.say, self.service.back_off, self.service.sleep)
+        return asked.batch(batch, partial(self.store.add_unknown, say=self.say), witness)[1]
 
 
 def _left(seconds: float) -> str:

@@ -6,7 +6,7 @@ addresses in abstracts and comments behind the words "this https URL".
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -55,7 +55,7 @@ def _linked(text: str) -> str:
     return "".join(parts) + html.escape(text[end:])
 
 
-def _entry(number: int, fake: Fake) -> str:
+def _entry(number: int, fake: Fake, *, abstracts: bool = True) -> str:
     primary = fake.categories[0]
     note = {"cross": f"(cross-list from {primary})", "replaced": "(replaced)", "replaced-cross": "(replaced)"}.get(fake.kind, "")
     subjects = [f"{html.escape(NAMES.get(code, code))} ({code})" for code in fake.categories]
@@ -76,6 +76,11 @@ def _entry(number: int, fake: Fake) -> str:
         </div>
 """
     abstract = "\n<br>".join(_linked(part) for part in fake.abstract.split("\n"))
+    last = f"""
+        <p class='mathjax'>
+          {abstract}
+        </p>
+"""
     return f"""
     <dt>
       <a name='item{number}'>[{number}]</a>
@@ -95,11 +100,7 @@ def _entry(number: int, fake: Fake) -> str:
         <div class='list-subjects'><span class='descriptor'>Subjects:</span>
           <span class="primary-subject">{subjects[0]}</span>{"".join("; " + subject for subject in subjects[1:])}
         </div>
-
-        <p class='mathjax'>
-          {abstract}
-        </p>
-      </div>
+{last if abstracts else ""}      </div>
     </dd>"""
 
 
@@ -176,3 +177,111 @@ def catchup(
     if not fakes:
         body = f"<p>No updates for {when}. There was either no announcement for this day, or no updates within the requested subject.</p>"
     return _page(f"<h1>Catchup results for {NAMES[category]} on {when}</h1>\n{total}\n{body}\n{total}")
+
+
+def _listed(fakes: Sequence[Fake], *, descending: bool) -> list[Fake]:
+    """Return the new papers and then the cross-lists, each by their identifiers: a list holds no replacements."""
+    return [fake for kind in ("new", "cross") for fake in sorted(_section(fakes, kind), key=lambda fake: fake.id, reverse=descending)]
+
+
+def _paging(total: int, skip: int, show: int, address: str) -> str:
+    """Return the "Total of N entries", with the range that a page shows where it is one of several."""
+    parts = [
+        f"<span>{start + 1}-{min(start + show, total)}</span>"
+        if start == skip
+        else f"<a href={address}?skip={start}&amp;show={show}>{start + 1}-{min(start + show, total)}</a>"
+        for start in sorted({*range(0, total, show), skip})
+    ]
+    pages = f":      {chr(10).join(parts)}" if total > show else ""
+    return f"""
+      <div class='paging'>Total of {total} entries {pages}
+    </div>
+    <div class='morefewer'>Showing up to {show} entries per page:
+          <span style="color: #454545">more</span>
+    </div>
+"""
+
+
+def recent(days: Mapping[date, Sequence[Fake]], *, category: str = "cs.CV", skip: int = 0, show: int = 2000) -> bytes:
+    """Return one page of ``/list/<category>/recent``: a section for each date, the newest first."""
+    total = sum(len(_listed(fakes, descending=True)) for fakes in days.values())
+    index = "".join(f"<li><a href='#'>{day:%a}, {day.day} {day:%b %Y}</a></li>" for day in days)
+    parts, number = [], 0
+    for day, fakes in days.items():
+        listed = _listed(fakes, descending=True)
+        chosen = [(number + index + 1, fake) for index, fake in enumerate(listed) if skip <= number + index < skip + show]
+        heading = f"{day:%a}, {day.day} {day:%b %Y}"
+        if chosen:
+            first, last = chosen[0][0] == number + 1, chosen[-1][0] == number + len(listed)
+            part = "" if first and last else "first " if first else "last " if last else ""
+            heading += f" ({'' if first else 'continued, '}showing {part}{len(chosen)} of {len(listed)} entries )"
+        if chosen or not listed:
+            entries = "".join(_entry(*item, abstracts=False) for item in chosen)
+            parts.append(f"<dl id='articles'>\n    <h3>{heading}</h3>\n{entries}\n</dl>\n")
+        number += len(listed)
+    head = f"<h1>{NAMES[category]}</h1>\n<h2>Authors and titles for recent submissions</h2>\n<ul>{index}</ul>"
+    paging = _paging(total, skip, show, f"/list/{category}/recent")
+    return _page(f"{head}\n{paging}\n{''.join(parts)}\n{paging}")
+
+
+def month(fakes: Sequence[Fake], first: date, *, category: str = "cs.CV", skip: int = 0, show: int = 2000) -> bytes:
+    """Return one page of ``/list/<category>/<YYYY-MM>``: one list without a heading, its own papers first."""
+    listed = _listed(fakes, descending=False)
+    head = f"<h1>{NAMES[category]}</h1>\n<h2>Authors and titles for {first:%B %Y} </h2>"
+    if not listed:
+        return _page(f"{head}\n<dl id='articles'>\n\n    <p>No updates for this time period.</p>\n\n</dl>")
+    entries = "".join(_entry(skip + index + 1, fake, abstracts=False) for index, fake in enumerate(listed[skip : skip + show]))
+    paging = _paging(len(listed), skip, show, f"/list/{category}/{first:%Y-%m}")
+    return _page(f"{head}\n{paging}\n<dl id='articles'>\n{entries}\n</dl>\n{paging}")
+
+
+def _old_entry(number: int, fake: Fake) -> str:
+    note = {"cross": f" (cross-list from {fake.categories[0]})", "replaced": " (replaced)", "replaced-cross": " (replaced)"}.get(
+        fake.kind, ""
+    )
+    subjects = [f"{html.escape(NAMES.get(code, code))} ({code})" for code in fake.categories]
+    authors = ", \n".join(f'<a href="/search/cs?searchtype=author&amp;query=X">{html.escape(name)}</a>' for name in fake.authors)
+    optional = ""
+    if fake.comments:
+        optional += f'<div class="list-comments mathjax">\n<span class="descriptor">Comments:</span> {_linked(fake.comments)}\n</div>\n'
+    if fake.journal_ref:
+        reference = html.escape(fake.journal_ref)
+        optional += f'<div class="list-journal-ref">\n<span class="descriptor">Journal-ref:</span> {reference}\n</div>\n'
+    abstract = "\n<br />".join(_linked(part) for part in fake.abstract.split("\n"))
+    others = "".join(f"; {subject}" for subject in subjects[1:])
+    links = f'[<a href="/pdf/{fake.id}" title="Download PDF">pdf</a>, <a href="/format/{fake.id}" title="Other formats">other</a>]'
+    name = f'<a href="/abs/{fake.id}" title="Abstract">arXiv:{fake.id}</a>{note}'
+    return f"""<dt><a name="item{number}">[{number}]</a>&nbsp;  <span class="list-identifier">{name} {links}</span></dt>
+<dd>
+<div class="meta">
+<div class="list-title mathjax">
+<span class="descriptor">Title:</span> {html.escape(fake.title)}
+</div>
+<div class="list-authors">
+<span class="descriptor">Authors:</span>
+{authors}
+</div>
+{optional}<div class="list-subjects">
+<span class="descriptor">Subjects:</span> <span class="primary-subject">{subjects[0]}</span>{others}
+
+</div>
+<p class="mathjax">{abstract}
+</p>
+</div>
+</dd>
+"""
+
+
+def old(fakes: Sequence[Fake], day: date, *, category: str = "cs.CV", skip: int = 0, show: int = 2000) -> bytes:
+    """Return one page of ``/list/<category>/new`` as it was before 2024: headings without counts, before the lists."""
+    parts, number, shown = [], 0, 0
+    for kind, heading in (("new", "New submissions"), ("cross", "Cross-lists"), ("replaced", "Replacements")):
+        section = _section(fakes, kind)
+        chosen = [(number + index + 1, fake) for index, fake in enumerate(section) if skip <= number + index < skip + show]
+        if chosen:
+            when = f"{day:%a}, {day.day:>2} {day:%b %y}"
+            parts.append(f"<h3>{heading} for {when}</h3>\n<dl>\n{''.join(_old_entry(*item) for item in chosen)}</dl>\n")
+        number, shown = number + len(section), shown + len(chosen)
+    span = f"[ total of {len(fakes)} entries: <b>{skip + 1}-{skip + shown}</b> ]"
+    total = f"<p><small>{span}<br />\n[ showing up to {show} entries per page: <font>more</font> ]</small></p>"
+    return _page(f"<h1>{NAMES[category]}</h1>\n{total}\n{''.join(parts)}{total}").replace(b"<div id='dlpage'>", b'<div id="dlpage">')

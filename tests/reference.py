@@ -8,12 +8,20 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def _folder() -> Path:
+    return Path(os.environ.get("CVDIGEST_SHARED") or ROOT.parent / "shared")
+
+
+def at_hand() -> bool:
+    """Say whether there is reference material, for a test that can do without."""
+    return (_folder() / "arxiv").is_dir()
+
+
 def shared() -> Path:
     """Return the folder of the reference material, or skip the test that asks for it."""
-    folder = Path(os.environ.get("CVDIGEST_SHARED") or ROOT.parent / "shared")
-    if not (folder / "arxiv").is_dir():
-        pytest.skip(f"no reference material in {folder} (set CVDIGEST_SHARED)")
-    return folder
+    if not at_hand():
+        pytest.skip(f"no reference material in {_folder()} (set CVDIGEST_SHARED)")
+    return _folder()
 
 
 def recorded(name: str) -> bytes:
