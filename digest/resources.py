@@ -72,7 +72,7 @@ def calendar() -> Calendar:
     """Return arXiv's schedule with the holidays that are known."""
     with (folder("models") / "holidays.toml").open("rb") as file:
         table = tomllib.load(file)
-    return Calendar(frozenset(table["skipped"]))
+    return Calendar(frozenset(table["skipped"]), table["complete_from"])
 
 
 def categories() -> frozenset[str]:

@@ -23,6 +23,7 @@ FLOORS: dict[str, float] = {
     "digest.core.text": 1.1,
     "digest.core.identifiers": 1.1,
     "digest.core.links": 1.2,
+    "digest.core.reconstruction": 1.2,
     "digest.arxiv.document": 1.9,
     "digest.arxiv.fields": 1.9,
     "digest.arxiv.message": 1.9,

@@ -50,6 +50,8 @@ class Calendar:
 
     skipped: frozenset[date] = frozenset()
     """The evenings (dates in Ithaca, Sunday to Thursday) without an announcement."""
+    complete_from: date = FIRST_DATE
+    """From when on all of these are known."""
 
     def closure(self, day: date) -> str:
         """Return why no announcement carries the date *day*: ``weekend``, ``holiday``, or an empty string if one does."""
