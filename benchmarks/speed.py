@@ -61,7 +61,7 @@ start = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, status, usage = os.wait4(process.pid, 0)
 process.returncode = os.waitstatus_to_exitcode(status)
-print(json.dumps([process.returncode, time.perf_counter() - start, usage.ru_maxrss]))
+print(json.dumps([process.returncode, time.perf_counter() - start, usage.ru_maxrss, usage.ru_utime + usage.ru_stime]))
 """
 HEAVY = """
 import sys
@@ -222,13 +222,18 @@ def replay() -> Iterator[str]:
 
 def process(arguments: Sequence[str], folder: Path) -> tuple[float, float]:
     """Run one process in *folder* and return its wall time in seconds and its peak memory in megabytes."""
+    return usage(arguments, folder)[:2]
+
+
+def usage(arguments: Sequence[str], folder: Path) -> tuple[float, float, float]:
+    """Do as `process`, and return the seconds of the processor besides."""
     launched = [sys.executable, "-S", "-c", LAUNCHER, *arguments]
     done = subprocess.run(launched, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
-    status, seconds, peak = json.loads(done.stdout)
+    status, seconds, peak, busy = json.loads(done.stdout)
     if status:
         msg = f"{' '.join(arguments)} ended with status {status}"
         raise RuntimeError(msg)
-    return seconds, peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return seconds, peak * (1 if sys.platform == "darwin" else 1024) / 1e6, busy
 
 
 def environment() -> dict[str, str]:
@@ -301,7 +306,7 @@ def soup_papers(body: bytes) -> list[Paper]:
                 str(link["href"]).removeprefix("/abs/") if link else "",
                 soup_field(node, ".list-title", "Title:"),
                 soup_field(node, "p.mathjax", "", paragraphs=True),
-                tuple(plain(author.get_text()) for author in node.select(".list-authors a")),
+                tuple(plain(name) for name in soup_field(node, ".list-authors", "").split(",")),
                 tuple(re.findall(r"\(([a-z-]+(?:\.[A-Za-z-]+)?)\)(?:;|$)", subjects)),
                 soup_field(node, ".list-comments", "Comments:"),
                 soup_field(node, ".list-journal-ref", "Journal-ref:"),

@@ -1,14 +1,14 @@
 """The composition root: puts the parts together from `Settings`. Importing it does nothing."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import platformdirs
 
-from digest import resources
+from digest import publish, resources
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
 from digest.arxiv.exchange import Limits, safe
@@ -22,15 +22,17 @@ from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
 from digest.corrections import corrections
 from digest.daily import Daily, Made
+from digest.days import Days
 from digest.errors import UsageError
+from digest.ledger import Ledger
 from digest.render.markdown import Renderer
-from digest.settings import ARXIV, FILE, Settings
+from digest.services import Services
+from digest.settings import API_PACE, ARXIV, FILE, Settings
 from digest.source import Source
 
 Say = Callable[[str], None]
 _API = "https://export.arxiv.org"
-_API_PACE = 3.0
-"""Seconds between two requests to arXiv's query API (arXiv's terms of use for its APIs)."""
+_APIS = "apis"
 _LISTS_PACE = 1.0
 
 
@@ -42,23 +44,41 @@ class App:
     now: datetime
     say: Say
     warn: Say
+    _models: dict[Path, model.Model] = field(default_factory=dict, repr=False)
+    """Those that are loaded: for many dates the model is read once."""
 
     def run(self, day: date | None) -> Made:
-        """Make the digest of *day*, or of the newest announcement."""
+        """Make the digest of *day*, or of the newest announcement, and note what became of it."""
         settings = self.settings
-        return self._made(self._source().announcement(settings.category, day, self.now, settings.source))
+
+        def ask() -> Announcement:
+            return self._source().announcement(settings.category, day, self.now, settings.source)
+
+        days = self.days()
+        with days.ledger.turn(settings.category, lambda: self.say("another run of this category is at work; waiting for it")):
+            return days.run(day, self.now, ask, self._made, own=settings.source.startswith("file:"))
+
+    def plan(self, day: date) -> tuple[tuple[str, str], ...]:
+        """Return the service and the address that *day* is asked of first, without asking; nothing where nobody is asked."""
+        return self._source().plan(self.settings.category, day, self.now, self.settings.source)
+
+    def days(self) -> Days:
+        """Return what is known of the dates of the category."""
+        settings = self.settings
+        ledger = Ledger(data_folder(settings), self.warn)
+        return Days(settings.category, settings.out, ledger, resources.calendar(), self.warn, named=settings.source != "auto")
 
     def run_sample(self) -> Made:
         """Make the digest of the bundled announcement of invented papers."""
         self.say("the bundled sample, whose papers are invented")
         page = resources.sample()
-        return self._made(self._source().from_bytes("cs.CV", None, page, service="sample", name="models/sample/new.html"))
+        return self._made(self._source().from_bytes("cs.CV", page, service="sample", name="models/sample/new.html"))
 
     def _made(self, announcement: Announcement) -> Made:
         settings = self.settings
         daily = Daily(
             resources.taxonomy(),
-            lambda: model.load(model_folder(settings)),
+            self._model,
             Renderer(resources.folder("templates")),
             self.say,
             self.warn,
@@ -66,14 +86,41 @@ class App:
         )
         return daily.run(announcement, out=settings.out, layout=settings.layout, include=settings.include)
 
+    def _model(self) -> model.Model:
+        folder = model_folder(self.settings)
+        if folder not in self._models:
+            self._models[folder] = model.load(folder)
+        return self._models[folder]
+
     def _source(self) -> Source:
         settings = self.settings
         data = data_folder(settings)
         pace = settings.seconds_between
         # Who sets no pace replays a day, and a replay need not be spared between two tries either.
         limits = Limits() if pace else Limits(back_off=0.2)
-        client = Client(pace, data, settings.contact, settings.loopback, limits, self.say)
-        return Source(client.get, Answers(data), resources.calendar(), settings.arxiv_url, self.say, resources.categories())
+        client = Client(pace, data, settings.contact, settings.loopback, limits, self.say, lane="pages")
+        answers = Answers(data)
+        return Source(
+            client.get,
+            answers,
+            resources.calendar(),
+            settings.arxiv_url,
+            self.say,
+            resources.categories(),
+            _services(settings, limits, self.say),
+            lambda category, day: publish.earlier(settings.out, category, day),
+            settings.second_opinion,
+        )
+
+
+def _services(settings: Settings, limits: Limits, say: Say) -> Services:
+    """Return arXiv's other services; they share a pace of their own."""
+    pace = settings.seconds_between if settings.pace is not None or settings.loopback else API_PACE
+    client = Client(pace, data_folder(settings), settings.contact, settings.loopback, limits, say, lane=_APIS)
+    if settings.arxiv_url == ARXIV:
+        return Services(client.get)
+    base = settings.arxiv_url
+    return Services(client.get, base, base, base, back_off=0.2 if settings.loopback else 10.0)
 
 
 def data_folder(settings: Settings) -> Path:
@@ -101,9 +148,9 @@ def fetch(
     data, replayed = data_folder(settings), settings.loopback
     fetching.lists(chosen, folder / "lists", _list_client(settings, say).get, say)
     # Thousands of abstracts are worth a longer wait than a page is, when arXiv is busy.
-    limits = Limits(back_off=0.2) if replayed else Limits(tries=7, back_off=5, patience=900)
-    pace = settings.pace if settings.pace is not None else 0.0 if replayed else _API_PACE
-    client = Client(pace, data, settings.contact, replayed, limits, say)
+    limits = Limits(back_off=0.2) if replayed else Limits(tries=7, back_off=5, patience=900, all_tries=900)
+    pace = settings.seconds_between if settings.pace is not None or replayed else API_PACE
+    client = Client(pace, data, settings.contact, replayed, limits, say, lane=_APIS)
     base = _API if settings.arxiv_url == ARXIV else settings.arxiv_url
     service = fetching.Service(f"{base}/api/query", back_off=0.2 if replayed else 10.0)
     abstracts = fetching.abstracts(ids_of(folder / "lists"), folder / "abstracts.jsonl", client.get, say, service)

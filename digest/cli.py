@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from digest import __version__
-from digest.commands import classify, correct, evaluate, explain, lists, train
+from digest.commands import backfill, classify, correct, evaluate, explain, lists, show, status, train
 from digest.commands.console import Console as _Console
+from digest.commands.console import add_settings, read_settings, silence, write_json, writing
 from digest.commands.console import command as _command
-from digest.commands.console import read_settings, silence, write_json, writing
 from digest.errors import DigestError, NotYetError, UsageError
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_schedule(commands)
+    backfill.add(commands)
+    status.add(commands)
+    show.add(commands)
     train.add(commands)
     classify.add(commands)
     explain.add(commands)
@@ -78,28 +81,14 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--date", metavar="YYYY-MM-DD", help="the date that arXiv prints (default: the newest that it states)")
     run.add_argument("--sample", action="store_const", const=True, help="make the digest of the bundled, invented announcement")
     run.add_argument("--json", action="store_const", const=True, help="print the edition as JSON and nothing else")
-    _add_settings(run)
+    add_settings(run)
 
 
 def _add_schedule(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     schedule = _command(commands, "schedule", _schedule, "make every digest when it is due, until stopped")
     schedule.add_argument("--every", metavar="MINUTES", default="15", help="how often to look whether a date is due (default: 15)")
     schedule.add_argument("--once", action="store_true", help="look once, make what is due, and end; for a scheduler of your own")
-    _add_settings(schedule)
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--category", metavar="CAT", help="any arXiv category (default: cs.CV)")
-    parser.add_argument("--layout", metavar="LAYOUT", help="topics, one section per topic, or classic, one flat list (default: topics)")
-    parser.add_argument("--include", metavar="KINDS", help="new, cross and replaced, with commas (default: new,cross)")
-    parser.add_argument("--out", metavar="DIR", help="where the pages go (default: ./digests)")
-    parser.add_argument("--source", metavar="SOURCE", help="auto, listing, catchup or file:PATH (default: auto)")
-    parser.add_argument("--arxiv-url", metavar="URL", help="one base URL for all of arXiv's addresses, for replays")
-    parser.add_argument("--pace", metavar="SECONDS", help="least time between two requests (default: 15, arXiv's own; 0 on loopback)")
-    parser.add_argument("--now", metavar="INSTANT", help="take this instant for now: 2026-11-20T03:00Z")
-    parser.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
-    parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
-    parser.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
+    add_settings(schedule)
 
 
 def _run(options: argparse.Namespace, console: _Console) -> int:
@@ -162,7 +151,9 @@ def _report(made: "Made") -> None:
         return
     counts = edition.counts
     replaced = counts["replaced"] + counts["replaced-cross"]
-    announced = f"{counts['new']} new, {counts['cross']} cross-listed, {replaced} replaced"
+    # Of a date that was worked out, no service tells the replacements.
+    last = f", {replaced} replaced" if replaced or not edition.unknown else ""
+    announced = f"{counts['new']} new, {counts['cross']} cross-listed{last}"
     print(f"{edition.category} {edition.date}: {announced}; {len(edition.items)} listed")
     if sys.stdout.isatty():
         width = max((len(section.name) for section in edition.sections), default=0)

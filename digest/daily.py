@@ -69,8 +69,8 @@ class Daily:
             PublishError: a file cannot be written.
 
         """
-        for remark in announcement.remarks:
-            self.warn(remark)
+        for line in (*announcement.remarks, *(check.says for check in announcement.checks if not check.agrees)):
+            self.warn(line)
         entries = chosen(announcement, include)
         judge, opinions = None, None
         if announcement.state is State.PUBLISHED:

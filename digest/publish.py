@@ -1,14 +1,17 @@
 """Files of an edition on disk: the page and its JSON whole or not at all, the index last."""
 
+import json
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+from digest.core.domain import Kind
 from digest.errors import PublishError
 from digest.files import write_whole
 
-_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})-([A-Za-z.-]+)\.md")
+_EARLIER_DAYS = 14
+_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})-([A-Za-z.+-]+)\.md")
 
 
 def page_path(out: Path, day: date, category: str) -> Path:
@@ -45,3 +48,24 @@ def editions(out: Path) -> list[tuple[date, str, Path]]:
         msg = f"{out} cannot be read: {exc.strerror or exc}"
         raise PublishError(msg) from exc
     return sorted(found, key=lambda item: (-item[0].toordinal(), item[1]))
+
+
+def earlier(out: Path, category: str, day: date) -> frozenset[str]:
+    """Return the new papers of the last edition of *category* before *day*, by identifier; none if there is no recent one.
+
+    A file that cannot be read says nothing.
+    """
+    for number in range(1, _EARLIER_DAYS + 1):
+        path = page_path(out, day - timedelta(days=number), category).with_suffix(".json")
+        try:
+            edition = json.loads(path.read_text("utf-8"))
+            # What was worked out may be wrong, and must not speak against what arXiv states.
+            stated = [] if edition["reconstructed"] else edition["entries"]
+            found = frozenset(str(entry["id"]) for entry in stated if entry["kind"] == Kind.NEW)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, TypeError):
+            return frozenset()
+        if found:
+            return found
+    return frozenset()

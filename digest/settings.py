@@ -17,13 +17,16 @@ from digest.errors import SettingsError, UsageError
 FILE = "cvdigest.toml"
 PREFIX = "CVDIGEST_"
 ARXIV = "https://arxiv.org"
+API_PACE = 3.0
+"""Seconds between two requests to its other services, and the least between any (arXiv's terms of use for its APIs)."""
 ARXIV_PACE = 15.0
 """Seconds between two pages, the ``Crawl-delay`` of arXiv's robots.txt."""
 _CATEGORY = re.compile(r"[A-Za-z-]{2,12}(?:\.[A-Za-z-]{2,12})?")
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d+){3}|::1")
 _LONGEST_PACE = 3600.0
 _INCLUDE = {"new": (Kind.NEW,), "cross": (Kind.CROSS,), "replaced": (Kind.REPLACED, Kind.REPLACED_CROSS)}
-SOURCES = ("auto", "listing", "catchup")
+_MOST_CATEGORIES = 10
+SOURCES = ("auto", "listing", "catchup", "recent", "feed", "api", "oai", "month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,14 @@ class Settings:
     """Everything that can be set, once read."""
 
     category: str = "cs.CV"
+    """One category, or several joined with ``+`` for one digest."""
     layout: str = "topics"
     include: frozenset[Kind] = frozenset({Kind.NEW, Kind.CROSS})
     out: Path = Path("digests")
     source: str = "auto"
-    """``auto``, ``listing``, ``catchup`` or ``file:PATH``."""
+    """One of `SOURCES`, or ``file:PATH``."""
+    second_opinion: bool = True
+    """Whether arXiv's other services are asked what they say about an announcement, and what else they know."""
     arxiv_url: str = ARXIV
     pace: float | None = None
     """Least seconds between two requests; None for arXiv's own, or none at all on loopback: see `seconds_between`."""
@@ -67,11 +73,19 @@ class Settings:
     def seconds_between(self) -> float:
         """The pace in force."""
         if self.pace is not None:
-            return self.pace
+            return self.pace if self.loopback else max(self.pace, API_PACE)
         return 0.0 if self.loopback else ARXIV_PACE
 
 
 # -- reading one value: each of these takes what the user wrote and raises ValueError with what is wrong ----------------
+
+
+def _categories(value: str | list[str]) -> str:
+    words = value if isinstance(value, list) else re.split(r"[,+]", value)
+    if len(words) > _MOST_CATEGORIES:
+        msg = f"{len(words)} categories are too many for one digest; {_MOST_CATEGORIES} are the most"
+        raise ValueError(msg)
+    return "+".join(dict.fromkeys(_category(str(word).strip()) for word in words))
 
 
 def _category(value: str) -> str:
@@ -113,8 +127,9 @@ def _source(value: str) -> str:
 
 def _url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        msg = f"{value!r} is no base URL (http://127.0.0.1:8700, say)"
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        shown = f"{parts.scheme}://...@{parts.hostname}" if "@" in parts.netloc else value
+        msg = f"{shown!r} is no base URL (http://127.0.0.1:8700, say)"
         raise ValueError(msg)
     parts.port  # noqa: B018 - raises ValueError for a port that is none
     return value.rstrip("/")
@@ -161,6 +176,20 @@ def _date(value: str | dt.date) -> dt.date:
     raise ValueError(msg)
 
 
+def day(option: str, value: str) -> dt.date:
+    """Return the date that *option* was given.
+
+    Raises:
+        UsageError: it is none.
+
+    """
+    try:
+        return _date(value)
+    except ValueError as exc:
+        msg = f"--{option}: {exc}"
+        raise UsageError(msg) from exc
+
+
 def _flag(value: str | bool) -> bool:
     if isinstance(value, bool):
         return value
@@ -188,11 +217,12 @@ def _contact(value: str) -> str:
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "category": _category,
+    "category": _categories,
     "layout": _layout,
     "include": _include,
     "out": _path,
     "source": _source,
+    "second_opinion": _flag,
     "arxiv_url": _url,
     "pace": _pace,
     "now": _instant,
@@ -209,9 +239,10 @@ assert set(_READERS) == {field.name for field in fields(Settings)}  # noqa: S101
 _NOT_TEXT = {
     "pace": (int, float),
     "include": (list,),
+    "category": (list,),
     "now": (dt.datetime,),
     "date": (dt.date,),
-    **dict.fromkeys(("sample", "json", "quiet", "debug"), (bool,)),
+    **dict.fromkeys(("second_opinion", "sample", "json", "quiet", "debug"), (bool,)),
 }
 
 

@@ -1,62 +1,63 @@
-"""Which of arXiv's services answers for which date, and whether the answer is whole.
+"""Which of arXiv's services answers for which date, and what is done when one does not.
 
-    date | which service | kept already? | ask | whole? of this date? | keep | Announcement
+    date | kept already? | listing or catch-up | else recent, feed, records, worked out | witnesses | Announcement
 
-The newest date is asked of `/list/<category>/new`, an older one of `/catchup/<category>/<date>`, which reaches 90 days
-back. Which date an answer belongs to, and whether it is complete, is decided by what the page states about itself; the
-schedule is only a hint about what to expect.
+The newest date is asked of `/new`, one of the last 90 days of `/catchup`; these decide which papers belong to it. Where
+they fail, what comes next is asked: the list of the last five dates, the feed, OAI-PMH, the query API. A date that no
+service states any more is worked out. What the others know besides (versions, licences, moments) is filled in by witnesses,
+which also say whether they agree; they never decide, and their failing never fails a run.
 """
 
-import difflib
-import re
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from digest.arxiv import listing
-from digest.arxiv.answers import Answers, Fetch, Kept, fingerprint
+from digest.arxiv import feed, pages
+from digest.arxiv.answers import Answers, Fetch, fingerprint
 from digest.arxiv.client import Answer
+from digest.arxiv.pages import FILE_ADVICE, OLDER_ADVICE, Pages, Reading
+from digest.athand import AtHand
+from digest.core import checks
 from digest.core.announcements import FIRST_DATE, ITHACA, Calendar, announcement_instant
-from digest.core.domain import Announcement, Provenance
-from digest.core.text import plain
+from digest.core.domain import Announcement, Entry, Kind, Provenance
 from digest.errors import (
-    DigestError,
+    ForbiddenError,
     IncompleteError,
     LayoutError,
     NotYetError,
     OutOfReachError,
     SourceError,
     StaleError,
+    UnreachableError,
     UsageError,
 )
+from digest.services import Services
+from digest.witnesses import JOIN, Witnesses
+from digest.worked import Worked
 
 REACH = timedelta(days=90)
 """How far `/catchup` goes back."""
-_OK, _BAD_REQUEST, _NOT_FOUND = 200, 400, 404
-_MAX_PAGES = 40
-_MAX_FILE = 16 * 2**20
-_HEADLINE = re.compile(rb"<h1[^>]*>(.*?)</h1>", re.DOTALL | re.IGNORECASE)
+RECENT = 5
+"""How many dates `/recent` lists."""
+_OFFLINE = 2
+_ENOUGH = 5
+_REPEATED = 0.5
+"""A page whose new papers are for the most part those of the last edition is that edition's."""
+_NAMES = {
+    "listing": "the listing",
+    "catchup": "the catch-up page",
+    "recent": "the list of the last five dates",
+    "feed": "the feed",
+    "oai": "OAI-PMH",
+    "api": "the query API",
+    "month": "the list of the month",
+}
+FROM_PAGES = frozenset({"listing", "catchup", "recent", "month"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Service:
-    """One of arXiv's services, for one category and date."""
-
-    name: str
-    url: str
-    following: Callable[[str, list[listing.Page]], str]
-    """Gives the address of the page after those that are in."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The pages of one announcement, found complete, and the date that they state."""
-
-    day: date
-    pages: list[listing.Page]
-    provenance: Provenance
+def _no_editions(_category: str, _day: date) -> frozenset[str]:
+    return frozenset()
 
 
 @dataclass(slots=True)
@@ -67,44 +68,181 @@ class Source:
     answers: Answers
     calendar: Calendar
     base: str
-    """The base URL of every address: ``https://arxiv.org``, or that of a replay."""
+    """The base URL of the listing pages: ``https://arxiv.org``, or that of a replay."""
     say: Callable[[str], None] = lambda _line: None
     categories: frozenset[str] = frozenset()
     """The categories that are known, for telling a slip of the keyboard from a page that is missing."""
+    services: Services | None = None
+    """arXiv's other services; without them there are the listing pages alone."""
+    earlier: Callable[[str, date], frozenset[str]] = _no_editions
+    """Gives the new papers of the last edition of a category before a date, as far as there is one."""
+    second_opinion: bool = True
+    """Whether the other services are asked also where the listing says it all."""
     _remarks: list[str] = field(default_factory=list)
+    _label: str = ""
+    _newest_stated: date = FIRST_DATE
+    """The date under which an answer about several dates is kept."""
 
     def announcement(self, category: str, day: date | None, now: datetime, source: str = "auto") -> Announcement:
         """Return what was announced in *category* on *day* (None: the newest date that arXiv states).
 
+        Of several categories, joined with ``+``, each paper comes once, as the first of them lists it.
+
         Raises:
             UsageError: the date lies in the future or before arXiv, or arXiv knows no such category.
-            NotYetError: the date is not announced yet, or its page is stale or incomplete.
-            OutOfReachError: the date is older than arXiv's pages reach.
+            NotYetError: the date is not announced yet, or what arXiv shows is stale or incomplete.
+            OutOfReachError: the service that was named does not reach so far back.
             UnreachableError: arXiv cannot be reached.
-            SourceError: arXiv answered something that is no listing page.
+            SourceError: arXiv answered something that cannot be used.
 
         """
-        self._remarks = []
+        self._remarks, self._label, self._newest_stated = [], category, self.calendar.newest(now)
         if source.startswith("file:"):
-            return self._from_file(category, day, Path(source.removeprefix("file:")).expanduser())
-        if day is not None and (settled := self._known_without_asking(category, day, now, asked=source != "auto")):
-            return settled
-        due = self.calendar.newest(now)
-        listed = _Service("listing", f"{self.base}/list/{category}/new", _next_listing)
-        caught = _Service("catchup", f"{self.base}/catchup/{category}/{day or due}?abs=True", _next_catchup)
-        usable = {"listing": (listed,), "catchup": (caught,)}.get(source, (listed, caught))
-        for service in usable:
-            if kept := self._kept(category, service, day or due):
-                self.say(f"{day or due}: arXiv's answer is kept from before")
-                return self._made(category, kept)
-        if source == "catchup" or (source == "auto" and not self._is_newest(day, now)):
-            return self._catchup(category, caught, day or due, now)
-        try:
-            return self._newest(category, listed, day, now)
-        except StaleError as exc:
-            if source == "auto" and day is not None and exc.stated is not None and exc.stated > day:
-                return self._catchup(category, caught, day, now)
-            raise
+            at_hand = AtHand(self._pages).from_file(category, day, Path(source.removeprefix("file:")))
+            return self._heard(at_hand, now, ask=False) if any(entry.paper.pending for entry in at_hand.entries) else at_hand
+        found: list[Announcement] = []
+        asked = False
+        for one in category.split(JOIN):
+            # Where one category has papers, the date is one with an announcement, whatever the calendar says.
+            known = any(part.entries for part in found)
+            part, fresh = self._of_one(one, found[0].date if found else day, now, source, announced=known)
+            found.append(part)
+            asked = asked or fresh
+        merged = _merged(category, found)
+        if not merged.entries:
+            return merged
+        return self._heard(merged, now, ask=asked)
+
+    def from_bytes(self, category: str, body: bytes, *, service: str, name: str) -> Announcement:
+        """Return the announcement that the bytes called *name* hold."""
+        return AtHand(self._pages).from_bytes(category, None, body, service=service, name=name)
+
+    def plan(self, category: str, day: date, now: datetime, source: str = "auto") -> tuple[tuple[str, str], ...]:
+        """Return which services would be asked for *day*, with the first address of each; nothing for a date that is kept."""
+        planned: list[tuple[str, str]] = []
+        if source.startswith("file:"):
+            return ()
+        for one in category.split(JOIN):
+            try:
+                if self._known_without_asking(one, day, now, asked=source != "auto"):
+                    continue
+            except SourceError:
+                continue
+            names = self._order(day, now) if source == "auto" else (source,)
+            if not names or self._from_store(one, day, source):
+                continue
+            planned.append((names[0], self._address(names[0], one, day)))
+            if names[0] == "month":
+                planned.append(("api", self._address("api", one, day)))
+        if planned and self.services and self.second_opinion and planned[0][0] != "month":
+            planned.extend(Witnesses(self.services, self.answers, self.calendar, self.say).plan(category, day, now))
+        return tuple(planned)
+
+    # -- one category ----------------------------------------------------------------------------------------------------
+
+    def _of_one(self, category: str, day: date | None, now: datetime, source: str, *, announced: bool) -> tuple[Announcement, bool]:
+        """Return the announcement of one category, and whether arXiv was asked for it."""
+        named = source != "auto" or announced
+        if day is not None and (settled := self._known_without_asking(category, day, now, asked=named)):
+            return settled, False
+        due = day or self.calendar.newest(now)
+        names = self._order(due, now) if source == "auto" else (source,)
+        if kept := self._from_store(category, due, source):
+            self.say(f"{due}: arXiv's answer is kept from before")
+            return self._made(category, kept), False
+        return self._asked(names, category, day, now), True
+
+    def _asked(self, names: Sequence[str], category: str, day: date | None, now: datetime) -> Announcement:
+        """Ask one service after another until one answers; the failure of the first is what is said if none does."""
+        due = day or self.calendar.newest(now)
+        first: SourceError | None = None
+        silent: set[str] = set()
+        for name in names:
+            # What lies behind a door that stays shut need not be knocked at again; if two stay shut, this machine is offline.
+            host = "pages" if name in FROM_PAGES else name
+            if host in silent or len(silent) == _OFFLINE:
+                continue
+            try:
+                found = self._ask(name, category, day, now)
+            except ForbiddenError:
+                raise
+            except SourceError as exc:
+                if len(names) == 1:
+                    raise
+                self.say(f"{_NAMES[name]}: {exc}")
+                first = first or exc
+                silent.update([host] if type(exc) is UnreachableError else [])
+                if _final(name, exc, due):
+                    break
+            else:
+                if first is not None:
+                    self._remarks.append(f"{_NAMES[names[0]]} could not be used, so this is from {_NAMES[name]} ({first.message})")
+                return replace(found, remarks=(*self._remarks, *found.remarks))
+        if first is not None:
+            raise first
+        msg = f"{due} is more than {REACH.days} days ago, further back than arXiv's pages reach"
+        raise OutOfReachError(msg, advice=FILE_ADVICE)
+
+    def _order(self, day: date, now: datetime) -> tuple[str, ...]:
+        """Return which services to ask for *day*, the best first."""
+        newest = self.calendar.newest(now)
+        today = now.astimezone(ITHACA).date()
+        last = newest
+        for _ in range(RECENT - 1):
+            last = self.calendar.previous_date(last)
+        if day >= newest:
+            # Only what states the announcement: anything that has to be worked out may not be announced yet.
+            order = ["listing", "catchup", "recent", *(["feed"] if day == today else [])]
+        elif day >= last:
+            order = ["catchup", "recent", "month", "oai", "api"]
+        elif today - day <= REACH:
+            order = ["catchup", "month", "api"]
+        else:
+            order = ["month", "api"]
+        if self.services is None:
+            order = [name for name in order if name in ("listing", "catchup", "recent")]
+        return tuple(order)
+
+    def _address(self, name: str, category: str, day: date) -> str:
+        match name:
+            case "listing":
+                return pages.newest(self.base, category).url
+            case "catchup":
+                return pages.caught_up(self.base, category, day).url
+            case "recent":
+                return pages.recent(self.base, category).url
+            case "month":
+                return Worked.listing(self.base, category, day).url
+            case _:
+                return self.services.address(name, category, day, self.calendar) if self.services else ""
+
+    def _ask(self, name: str, category: str, day: date | None, now: datetime) -> Announcement:
+        due = day or self.calendar.newest(now)
+        match name:
+            case "listing":
+                return self._newest(category, day, now)
+            case "catchup":
+                return self._catchup(category, due, now)
+            case "recent":
+                return self._recent(category, due, now)
+            case _ if self.services is None:
+                msg = f"--source {name} is not to be had here"
+                raise UsageError(msg)
+            case "feed":
+                return self._feed(category, due, now)
+            case _:
+                worked = Worked(self.services, self.answers, self.calendar, self._pages, self.base, self.say)
+                return worked.announcement(name, category, due, now)
+
+    @property
+    def _pages(self) -> Pages:
+        return Pages(self.fetch, self.answers, self.calendar, self.say, self.categories)
+
+    def _from_store(self, category: str, day: date, source: str) -> Reading | None:
+        """Return the whole answer of a listing that states it all, if it is kept from before."""
+        wanted = {"listing": pages.newest(self.base, category), "catchup": pages.caught_up(self.base, category, day)}
+        chosen = wanted.values() if source == "auto" else [wanted[source]] if source in wanted else []
+        return next((kept for one in chosen if (kept := self._pages.kept(category, one, day))), None)
 
     def _known_without_asking(self, category: str, day: date, now: datetime, *, asked: bool) -> Announcement | None:
         """Return the announcement of a date that needs no question: none, because of a weekend or a holiday."""
@@ -130,243 +268,210 @@ class Source:
             return Announcement(category, day, (), Provenance("calendar"), reason=reason)
         return None
 
-    def _is_newest(self, day: date | None, now: datetime) -> bool:
-        """Say whether `/new` is the page to ask for *day*; if not, `/catchup` must reach it."""
-        if day is None or day == self.calendar.newest(now):
-            return True
-        if now.astimezone(ITHACA).date() - day > REACH:
-            msg = f"{day} is more than {REACH.days} days ago, further back than arXiv's pages reach"
-            raise OutOfReachError(msg, advice="a page that you have kept can be read with --source file:PATH")
-        return False
+    # -- each service ----------------------------------------------------------------------------------------------------
 
-    def _newest(self, category: str, service: "_Service", day: date | None, now: datetime) -> Announcement:
-        reading = self._read(category, service, day, now)
-        if reading.pages[0].total == 0:
-            # A page that was emptied too early stood for ten hours on 25 June 2026: on /new, nothing is not an answer.
-            msg = f"{service.url} has no updates for {reading.day} so far"
-            raise NotYetError(msg, advice="try again later, or ask for an older date with --date")
+    def _newest(self, category: str, day: date | None, now: datetime) -> Announcement:
+        wanted = pages.newest(self.base, category)
+
+        def doubt(reading: Reading) -> None:
+            if reading.pages[0].total == 0:
+                # A page that was emptied too early stood for ten hours on 25 June 2026: on /new, nothing is not an answer.
+                msg = f"{wanted.url} has no updates for {reading.day} so far"
+                raise NotYetError(msg, advice="try again later, or ask for an older date with --date")
+            self._doubt(reading)
+
+        reading = self._pages.read(category, wanted, day, now, doubt)
         due = self.calendar.newest(now)
         if reading.day < due:
             self._remarks.append(f"a newer announcement, that of {due}, is due by now; arXiv still shows {reading.day}")
+        return self._fresh(category, reading, now)
+
+    def _catchup(self, category: str, day: date, now: datetime) -> Announcement:
+        def doubt(reading: Reading) -> None:
+            page = reading.pages[0]
+            if page.total == 0 and not pages.passed(page, day) and not self.calendar.closure(day):
+                msg = f"arXiv has no updates for {day}, and has announced no later date yet"
+                raise NotYetError(msg, advice="try again later")
+            self._doubt(reading)
+
+        return self._fresh(category, self._pages.read(category, pages.caught_up(self.base, category, day), day, now, doubt), now)
+
+    def _recent(self, category: str, day: date, now: datetime) -> Announcement:
+        wanted, newest = pages.recent(self.base, category), self.calendar.newest(now)
+
+        def doubt(reading: Reading) -> None:
+            if not reading.dates:
+                msg = f"{wanted.url} lists no dates"
+                raise LayoutError(msg, advice="try again later")
+            self._not_repeated(day, reading.of(day), reading.provenance)
+
+        reading = self._pages.kept(category, wanted, newest) or self._pages.read(category, wanted, None, now, doubt)
+        latest, oldest = max(reading.dates), min(reading.dates)
+        if day > latest:
+            msg = f"{wanted.url} goes up to {latest}, and {day} is not there yet"
+            raise pages.stale(msg, latest, advice="try again later")
+        if day < oldest:
+            msg = f"{wanted.url} goes back to {oldest} only"
+            raise OutOfReachError(msg, advice=OLDER_ADVICE)
+        entries = reading.of(day)
+        if not entries and day == latest:
+            msg = f"{wanted.url} has no papers of {day} so far"
+            raise NotYetError(msg, advice="try again later")
+        if not entries:
+            # There may be replacements, which this list does not have.
+            following = min(found for found in reading.dates if found > day)
+            return replace(pages.nothing(category, day, reading.provenance, self.calendar, following), reconstructed=True)
+        self._maybe_publishing(day, now)
+        waiting = tuple(replace(entry, paper=replace(entry.paper, pending=True)) for entry in entries)
+        unknown = (f"The list of the last five dates names no replacements, so those of {day} are not known.",)
+        return Announcement(category, day, waiting, reading.provenance, unknown=unknown)
+
+    def _feed(self, category: str, day: date, now: datetime) -> Announcement:
+        services = self._services()
+        if kept := self.answers.find(services.feed_url(category), day):
+            self.say(f"{day}: arXiv's feed is kept from before")
+            found, answer = feed.read_as(kept.body, category), Answer(kept.url, 200, kept.body, kept.fetched)
+        else:
+            found, answer = services.feed(category, self.answers, now, self.say)
+        provenance = Provenance("feed", (answer.url,), (fingerprint(answer.body),))
+        if found.date != day:
+            msg = f"the feed is that of {found.date}, not of {day}: it shows the present date in Ithaca alone"
+            if found.date > day:
+                raise OutOfReachError(msg, advice=OLDER_ADVICE)
+            raise pages.stale(msg, found.date, advice="try again after midnight in Ithaca")
+        if not found.entries:
+            if self.calendar.closure(day):
+                return pages.nothing(category, day, provenance, self.calendar)
+            msg = f"the feed has no entries for {day} so far"
+            raise NotYetError(msg, advice="try again later")
+        if found.full:
+            msg = f"the feed of {category} holds {found.rows} entries, which is the most that a feed has, so there may be more"
+            raise IncompleteError(msg, advice="the listing has all of them: leave --source out")
+        self._not_repeated(day, found.entries, provenance)
+        self.answers.keep(answer, day)
+        remarks = tuple(f"the feed's entry of {name} could not be read: {what}" for name, what in found.faults)
+        return Announcement(category, day, found.entries, provenance, remarks=remarks)
+
+    def _services(self) -> Services:
+        if self.services is None:
+            msg = "arXiv's other services are not to be had here"
+            raise UsageError(msg)
+        return self.services
+
+    def _doubt(self, reading: Reading) -> None:
+        """Refuse a reading that is the last edition's under another date."""
+        self._not_repeated(reading.day, reading.entries, reading.provenance)
+
+    def _not_repeated(self, day: date, entries: Sequence[Entry], provenance: Provenance) -> None:
+        before = self.earlier(self._label, day)
+        share = checks.repeated(entries, before)
+        if share > _REPEATED:
+            where = provenance.urls[0] if provenance.urls else "the answer"
+            msg = f"{share:.0%} of the new papers on {where} were new in the last edition before {day} already"
+            raise pages.stale(msg, day, advice="arXiv may show an old list under a new date: try again later")
+
+    def _fresh(self, category: str, reading: Reading, now: datetime) -> Announcement:
+        if not reading.pages[0].empty:
+            self._maybe_publishing(reading.day, now)
         return self._made(category, reading)
 
-    def _catchup(self, category: str, service: "_Service", day: date, now: datetime) -> Announcement:
-        reading = self._read(category, service, day, now)
-        self._confirm(reading.pages[0], day)
-        return self._made(category, reading)
+    def _maybe_publishing(self, day: date, now: datetime) -> None:
+        settled = self._pages.settled(day)
+        if now < settled:
+            self._remarks.append(f"arXiv may still be publishing {day}; run again after {settled:%H:%M} UTC to be sure")
 
-    def _confirm(self, page: listing.Page, day: date) -> None:
-        """Refuse a page without updates unless it is final: arXiv has passed the date, or never announces on it."""
-        if page.total == 0 and not _passed(page, day) and not self.calendar.closure(day):
-            msg = f"arXiv has no updates for {day}, and has announced no later date yet"
-            raise NotYetError(msg, advice="try again later")
-
-    def _nothing(self, category: str, day: date, provenance: Provenance, following: date | None = None) -> Announcement:
-        closure = self.calendar.closure(day)
-        why = {"weekend": "it is a weekend", "holiday": "arXiv had a holiday"}.get(closure, "arXiv's page says that there are no updates")
-        after = f", and the next announcement is that of {following}" if following else ""
-        reason = f"{day:%A} {day} is a date without an announcement in {category}: {why}{after}"
-        return Announcement(category, day, (), provenance, reason=reason)
-
-    # -- asking, checking, keeping -------------------------------------------------------------------------------------
-
-    def _read(self, category: str, service: "_Service", day: date | None, now: datetime) -> "_Reading":
-        """Ask for all pages of *service*, check and keep them. With *day*, they must be of that date."""
-        pages: list[listing.Page] = []
-        answers: list[Answer] = []
-        url = service.url
-        try:
-            while not _enough(pages):
-                self.say(f"asking {url}")
-                # The run's own clock, so that a replay of a day leaves the same store behind.
-                answer = replace(self.fetch(url), fetched=now)
-                answers.append(answer)
-                self._judge(category, answer)
-                pages.append(listing.parse(answer.body, category=category))
-                self._check(category, pages)
-                url = service.following(service.url, pages)
-            if lack := listing.missing(pages):
-                msg = f"the page is not complete: {lack}"
-                raise IncompleteError(msg)
-            stated = pages[0].date
-            if stated is None:
-                msg = f"{service.url} states no date of its own"
-                raise LayoutError(msg)
-            if day is not None and stated != day:
-                msg = f"{service.url} shows the announcement of {stated}, not that of {day}"
-                later = "arXiv may not have announced it yet: try again later" if stated < day else "ask for it with --source catchup"
-                stale = StaleError(msg, advice=later)
-                stale.stated = stated
-                raise stale
-        except SourceError as exc:
-            self._keep_for_study(exc, url, answers)
-            raise
-        for answer in answers:
-            self.answers.keep(answer, stated)
-        if not pages[0].empty and now < self._settled(stated):
-            self._remarks.append(f"arXiv may still be publishing {stated}; run again after {self._settled(stated):%H:%M} UTC to be sure")
-        return _Reading(stated, pages, Provenance(service.name, tuple(a.url for a in answers), tuple(fingerprint(a.body) for a in answers)))
-
-    def _kept(self, category: str, service: "_Service", day: date) -> "_Reading | None":
-        """Return the pages of a date out of the store, if they are all there, whole, and from after its publication."""
-        pages: list[listing.Page] = []
-        found: list[Kept] = []
-        url = service.url
-        try:
-            while not _enough(pages):
-                item = self.answers.find(url, day)
-                if item is None:
-                    return None
-                found.append(item)
-                pages.append(listing.parse(item.body, category=category))
-                self._check(category, pages)
-                url = service.following(service.url, pages)
-        except SourceError:
-            return None
-        whole = pages[0].date == day and not listing.missing(pages) and found[0].fetched >= self._settled(day)
-        if not whole or (pages[0].total == 0 and not _passed(pages[0], day)):
-            return None
-        return _Reading(day, pages, Provenance(service.name, tuple(item.url for item in found), tuple(item.sha256 for item in found)))
-
-    def _judge(self, category: str, answer: Answer) -> None:
-        """Refuse an answer that is no page, by what arXiv says in it."""
-        if answer.status == _OK:
-            return
-        url = answer.url
-        headline = _HEADLINE.search(answer.body)
-        said = plain((headline[1] if headline else answer.body[:160]).decode("utf-8", "replace"))[:160]
-        unknown = bool(self.categories) and category not in self.categories
-        if "Invalid archive" in said or "Invalid subject" in said or (unknown and answer.status == _NOT_FOUND):
-            alike = difflib.get_close_matches(category, sorted(self.categories), 3)
-            msg = f"arXiv knows no category {category!r} (it says {said!r} to {url})"
-            raise UsageError(msg, advice=f"did you mean {' or '.join(alike)}?" if alike else "see https://arxiv.org/category_taxonomy")
-        if answer.status == _BAD_REQUEST and "later than today" in said:
-            msg = f"arXiv says {said!r}"
-            raise NotYetError(msg, advice="try again later")
-        if answer.status == _BAD_REQUEST and "90 days" in said:
-            msg = f"arXiv says {said!r}"
-            raise OutOfReachError(msg, advice="a page that you have kept can be read with --source file:PATH")
-        msg = f"arXiv answered {answer.status} to {url}" + (f": {said}" if said else "")
-        raise SourceError(msg)
-
-    def _check(self, category: str, pages: list[listing.Page]) -> None:
-        """Refuse a page of another category, and pages that do not belong together."""
-        first, last = pages[0], pages[-1]
-        if (first.date, first.total) != (last.date, last.total):
-            msg = f"arXiv's pages changed while they were read (from {first.date}, {first.total} entries, to {last.date}, {last.total})"
-            raise IncompleteError(msg, advice="try again later")
-        if last.rows and not last.abstracts:
-            msg = "the page gives no abstracts"
-            raise LayoutError(msg, advice="a catch-up page has them when it is asked for with ?abs=True")
-        names = dict(last.names)
-        heading = last.heading.removeprefix("Catchup results for ").partition(" on ")[0]
-        code = names.get(heading, category)
-        if code != category and "." in category and not listing.same_category(code, category):
-            msg = f"the page is that of {code}, not of {category}"
-            raise LayoutError(msg)
-
-    def _keep_for_study(self, error: SourceError, url: str, answers: list[Answer]) -> None:
-        """Keep what came in last, and say in the error where it lies."""
-        if not error.advice:
-            error.advice = (
-                "try again later" if isinstance(error, NotYetError) else "if arXiv has changed its pages, this program must be updated"
-            )
-        if error.body and (not answers or answers[-1].body != error.body):
-            answers = [Answer(url, 0, error.body, datetime.now(UTC).replace(microsecond=0))]
-        if answers and (path := self.answers.refuse(answers[-1], error.message)):
-            error.message += f"; the page is kept as {path}"
-
-    def _settled(self, stated: date) -> datetime:
-        """Return from when on a page of a date is complete."""
-        if self.calendar.closure(stated):  # nothing is published then; or the table is wrong, and the page is right
-            return datetime(stated.year, stated.month, stated.day, tzinfo=UTC)
-        return self.calendar.window(stated).settled
-
-    def _made(self, category: str, reading: "_Reading") -> Announcement:
+    def _made(self, category: str, reading: Reading) -> Announcement:
         first = reading.pages[0]
         if first.total == 0:
-            return self._nothing(category, reading.day, reading.provenance, first.next_date)
-        entries = tuple(entry for page in reading.pages for section in page.sections for entry in section.entries)
-        return Announcement(category, reading.day, entries, reading.provenance, remarks=tuple(self._remarks))
+            return pages.nothing(category, reading.day, reading.provenance, self.calendar, first.next_date)
+        return Announcement(category, reading.day, reading.entries, reading.provenance)
 
-    # -- file:PATH -----------------------------------------------------------------------------------------------------
+    # -- second opinions -------------------------------------------------------------------------------------------------
 
-    def _from_file(self, category: str, day: date | None, path: Path) -> Announcement:
-        try:
-            with path.open("rb") as file:
-                body = file.read(_MAX_FILE + 1)
-        except OSError as exc:
-            msg = f"{path} cannot be read: {exc.strerror}"
-            raise UsageError(msg) from exc
-        return self.from_bytes(category, day, body, service="file", name=path.name)
+    def _heard(self, announcement: Announcement, now: datetime, *, ask: bool) -> Announcement:
+        """Return *announcement* with what other services say and know."""
+        order = (
+            None
+            if announcement.reconstructed
+            else checks.after_the_last(announcement.entries, self.earlier(self._label, announcement.date))
+        )
+        # Only what disagrees is told: the same page must not change because an older one was made meanwhile.
+        if order and not order.agrees:
+            announcement = replace(announcement, checks=(order, *announcement.checks))
+        pending = any(entry.paper.pending for entry in announcement.entries)
+        if self.services is None or not (self.second_opinion or pending):
+            return announcement
+        witnesses = Witnesses(self.services, self.answers, self.calendar, self.say)
+        heard = witnesses.heard(announcement, now, ask=ask and self.second_opinion, complete=pending)
+        self._of_its_window(heard)
+        stated = announcement.provenance.service.split(JOIN)
+        if ask and not {"listing", "catchup"}.isdisjoint(stated) and (more := [check for check in heard.checks if check.besides]):
+            # The listing decides; but it may not have been all there yet, so the next run reads it again.
+            self._forget(heard)
+            self.answers.forget(self.services.feed_url(heard.category), heard.date)
+            named = " and ".join(check.service for check in more)
+            return replace(heard, remarks=(*heard.remarks, f"the {named} has more papers of {heard.date}; run again later to be sure"))
+        return heard
 
-    def from_bytes(self, category: str, day: date | None, body: bytes, *, service: str, name: str) -> Announcement:
-        """Return the announcement on one page that is at hand: a file, or the bundled sample."""
-        if body.startswith(b"\x1f\x8b"):
-            body = _decompressed(body, name)
-        if len(body) > _MAX_FILE:
-            msg = f"{name} is larger than {_MAX_FILE // 2**20} MiB"
-            raise SourceError(msg)
-        try:
-            page = listing.parse(body, category=category)
-            self._check(category, [page])
-            lack = "" if page.empty else listing.missing([page])
-        except DigestError as exc:
-            exc.message = f"{name}: {exc.message}"
-            raise
-        if lack:
-            msg = f"{name} is not complete: {lack}"
-            raise IncompleteError(msg, advice="save the whole announcement as one page")
-        if page.date is None:
-            msg = f"{name} states no date of its own"
-            raise LayoutError(msg, advice="save /list/<category>/new or /catchup/<category>/<date>?abs=True")
-        if day is not None and page.date != day:
-            msg = f"{name} is the announcement of {page.date}, not of {day}"
-            raise StaleError(msg)
-        self._confirm(page, page.date)
-        return self._made(category, _Reading(page.date, [page], Provenance(service, (name,), (fingerprint(body),))))
+    def _forget(self, announcement: Announcement) -> None:
+        """Take the answers that an announcement was read from out of the store."""
+        for url in announcement.provenance.urls:
+            for kept in (announcement.date, self._newest_stated):
+                self.answers.forget(url, kept)
+
+    def _of_its_window(self, announcement: Announcement) -> None:
+        """Refuse papers that all came in too early for the date: arXiv shows an old list under it."""
+        day, service = announcement.date, announcement.provenance.service
+        if announcement.reconstructed or self.calendar.closure(day):
+            return
+        last = checks.newest_submission(announcement.entries)
+        window, before = self.calendar.window(day), self.calendar.window(self.calendar.previous_date(day))
+        new = [entry.paper.submitted for entry in announcement.entries if entry.kind is Kind.NEW]
+        old = sum(moment is not None and before.start <= moment < before.end for moment in new)
+        # A few papers may all have been held back by moderators; but not most of them for one day.
+        if last is None or last >= window.start or old < _ENOUGH or old * 2 < len(new):
+            return
+        # The feed that was heard beside it may be as old, and would be heard again.
+        self._forget(announcement)
+        if self.services:
+            self.answers.forget(self.services.feed_url(announcement.category), day)
+        msg = f"the newest paper on the {service} of {day} came in on {last:%Y-%m-%d %H:%M} UTC, before that date's first submissions"
+        raise pages.stale(msg, day, advice="arXiv may show an old list under a new date: try again later")
 
 
-def _decompressed(body: bytes, name: str) -> bytes:
-    decoder = zlib.decompressobj(wbits=31)
-    try:
-        text = decoder.decompress(body, _MAX_FILE + 1)
-    except zlib.error as exc:
-        msg = f"{name} is no valid gzip file: {exc}"
-        raise IncompleteError(msg) from exc
-    if len(text) <= _MAX_FILE and not decoder.eof:
-        msg = f"{name} is cut: its gzip stream has no end"
-        raise IncompleteError(msg)
-    return text
+def _final(name: str, error: SourceError, day: date) -> bool:
+    """Say whether *error* settles that there is nothing to be had yet, so that no further service is asked.
 
-
-def _enough(pages: list[listing.Page]) -> bool:
-    """Say whether the *pages* hold as many entries as they state.
-
-    Raises:
-        IncompleteError: they do not, and no page after them will.
-
+    The listing and the catch-up page know which dates are announced. One alone may be an old copy; both are not.
     """
-    if not pages:
-        return False
-    if sum(page.rows for page in pages) >= pages[0].total:
-        return True
-    if len(pages) == _MAX_PAGES or pages[-1].rows == 0:
-        msg = f"arXiv's pages end before their {pages[0].total} entries do"
-        raise IncompleteError(msg)
-    return False
+    early = isinstance(error, StaleError) and error.stated is not None and error.stated <= day
+    return name == "catchup" and (early or type(error) is NotYetError)
 
 
-def _passed(page: listing.Page, day: date) -> bool:
-    """Say whether arXiv has announced a later date than *day*, so that no updates for it are final."""
-    return page.next_date is not None and page.next_date > day
-
-
-def _next_listing(url: str, pages: list[listing.Page]) -> str:
-    """Return the address of the page after *pages* of `/list/<category>/new`."""
-    return f"{url}?skip={sum(page.rows for page in pages)}&show={pages[0].per_page}"
-
-
-def _next_catchup(url: str, pages: list[listing.Page]) -> str:
-    """Return the address of the page after *pages* of `/catchup`."""
-    return f"{url}&page={len(pages) + 1}"
+def _merged(label: str, found: Sequence[Announcement]) -> Announcement:
+    """Return the announcements of several categories as one: each paper as the first category has it that lists it."""
+    if len(found) == 1:
+        return found[0]
+    published = [one for one in found if one.entries]
+    if not published:
+        return replace(found[0], category=label, reason="; ".join(dict.fromkeys(one.reason for one in found)))
+    seen: set[str] = set()
+    entries: list[Entry] = []
+    for one in published:
+        entries.extend(entry for entry in one.entries if entry.paper.id not in seen)
+        seen.update(entry.paper.id for entry in one.entries)
+    provenance = Provenance(
+        "+".join(dict.fromkeys(one.provenance.service for one in found)),
+        tuple(url for one in found for url in one.provenance.urls),
+        tuple(sha for one in found for sha in one.provenance.sha256),
+    )
+    return Announcement(
+        label,
+        found[0].date,
+        tuple(entries),
+        provenance,
+        remarks=tuple(dict.fromkeys((*(one.reason for one in found if one.reason), *(line for one in found for line in one.remarks)))),
+        checks=tuple(check for one in found for check in one.checks),
+        reconstructed=any(one.reconstructed for one in found),
+        unknown=tuple(dict.fromkeys(line for one in found for line in one.unknown)),
+    )

@@ -221,6 +221,7 @@ def titles_sha256(*further: str) -> str:
     return hashlib.sha256("\n".join(sorted([*kept, *further])).encode()).hexdigest()
 
 
+@pytest.mark.slow
 def test_all_titles_together_prove_it() -> None:
     """The manifest's one checksum is that of the papers that may train, with or without daily ones."""
     assert faults({"titles_sha256": titles_sha256()}, daily=("New",)) == []

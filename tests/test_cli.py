@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from digest import __version__, cli, resources
+from digest.settings import Settings
 from tests import pages, servers
 from tests.pages import Fake
 from tests.reference import ROOT, recorded, shared
@@ -119,11 +120,11 @@ def test_a_run(program: Program) -> None:
 def test_the_same_bytes(program: Program, arxiv: servers.Arxiv) -> None:
     """A second run asks arXiv nothing and leaves the same bytes, whatever the hash seed and the time zone."""
     program("run")
-    first = program.tree()
+    first, asked = program.tree(), len(arxiv.asked)
     program.environment |= {"PYTHONHASHSEED": "7", "TZ": "Pacific/Apia", "LC_ALL": "C"}
     again = program("run", "--date", "2026-11-20")
 
-    assert (again.status, program.tree(), len(arxiv.asked)) == (0, first, 1)
+    assert (again.status, program.tree(), len(arxiv.asked)) == (0, first, asked)
 
 
 def test_json(program: Program) -> None:
@@ -312,6 +313,36 @@ def test_wrong_use(program: Program, arguments: Sequence[str], said: str) -> Non
     assert program.tree() == {}
 
 
+@pytest.mark.parametrize(
+    "url", ["http://ada:geheim@127.0.0.1:8700", "http://geheim@127.0.0.1", "http://:geheim@127.0.0.1", "ftp://a:geheim@x"]
+)
+def test_a_password_is_not_repeated(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An address with a name or a password in it is no base URL, and what is said of it does not hold the password."""
+    assert cli.main(["run", "--arxiv-url", url]) == 2
+    said = capsys.readouterr().err
+
+    assert "is no base URL" in said
+    assert "geheim" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "pace", "seconds"),
+    [
+        ("https://arxiv.org", 0.1, 3.0),
+        ("https://arxiv.org", 20.0, 20.0),
+        ("https://arxiv.org", None, 15.0),
+        ("https://example.org", 0.0, 3.0),
+        ("http://127.0.0.1:8700", 0.1, 0.1),
+        ("http://localhost", 0.0, 0.0),
+        ("http://[::1]:8700", None, 0.0),
+        ("https://127.0.0.1.example.org", 0.1, 3.0),
+    ],
+)
+def test_the_pace_in_force(url: str, pace: float | None, seconds: float) -> None:
+    """Towards arXiv no pace is quicker than its terms of use allow; on loopback it is taken as it is."""
+    assert Settings(arxiv_url=url, pace=pace).seconds_between == seconds
+
+
 def test_a_category_that_arxiv_does_not_know(program: Program, arxiv: servers.Arxiv) -> None:
     """arXiv's own answer decides which categories there are."""
     arxiv.pages["/list/cs.XX/new"] = (400, b"<html><h1>Invalid archive or category: cs.XX</h1></html>", {})
@@ -331,7 +362,7 @@ def test_busy(program: Program, arxiv: servers.Arxiv) -> None:
     arxiv.pages["/list/cs.CV/new"] = (503, b"busy", {})
 
     check_failure(program("run"), 69, "answered 503 for .*the page is kept as .*refused")
-    assert len(arxiv.asked) == 4
+    assert arxiv.asked.count("/list/cs.CV/new") == 4
 
 
 def test_forbidden(program: Program, arxiv: servers.Arxiv) -> None:

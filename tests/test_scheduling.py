@@ -103,7 +103,7 @@ def test_once(tmp_path: Path, arxiv: servers.Arxiv) -> None:
     for _ in range(2):
         assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
-    assert arxiv.asked == ["/list/cs.CV/new"]
+    assert arxiv.asked.count("/list/cs.CV/new") == 1
 
 
 def test_a_refusal_ends_the_schedule(tmp_path: Path, arxiv: servers.Arxiv) -> None:

@@ -1,6 +1,8 @@
 """Which service answers for which date, and that nothing but a whole answer of that date makes a digest."""
 
 import gzip
+import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ from digest.errors import (
     UsageError,
 )
 from digest.source import Source
-from tests import pages, servers
+from tests import pages, rss, servers
 from tests.pages import Fake
 from tests.reference import recorded
 
@@ -98,6 +100,32 @@ def test_a_kept_answer_that_was_changed(arxiv: servers.Arxiv, tmp_path: Path) ->
 
     assert "2611.10000" in ids(ask(arxiv.url, tmp_path, WEDNESDAY))
     assert len(arxiv.asked) == 2
+
+
+def test_a_kept_answer_of_an_unknown_moment(arxiv: servers.Arxiv, tmp_path: Path) -> None:
+    """A kept answer whose moment has lost its time zone is taken for none, and asked for again."""
+    first = ask(arxiv.url, tmp_path, WEDNESDAY)
+    (about,) = tmp_path.glob("answers/2026-11-18/*.json")
+    facts = json.loads(about.read_text("utf-8"))
+    about.write_text(json.dumps({**facts, "fetched": datetime.fromisoformat(facts["fetched"]).replace(tzinfo=None).isoformat()}), "utf-8")
+
+    assert ask(arxiv.url, tmp_path, WEDNESDAY) == first
+    assert len(arxiv.asked) == 2
+    assert json.loads(about.read_text("utf-8")) == facts
+
+
+def test_a_holiday_that_was_none(arxiv: servers.Arxiv, tmp_path: Path) -> None:
+    """Where /new states a date that the table of holidays closes, the second category is asked for it like the first."""
+    holiday = date(2026, 9, 8)
+    others = (Fake("2609.00001", categories=("eess.IV",)), Fake("2609.00002", categories=("eess.IV", "cs.CV")))
+    arxiv.pages["/list/cs.CV/new"] = pages.new(FAKES, holiday)
+    arxiv.pages["/list/eess.IV/new"] = pages.new(others, holiday, category="eess.IV")
+    now = datetime(2026, 9, 8, 6, tzinfo=UTC)
+    found = ask(arxiv.url, tmp_path, None, now=now, category="cs.CV+eess.IV")
+
+    assert resources.calendar().closure(holiday)
+    assert (found.date, ids(found)) == (holiday, {fake.id for fake in (*FAKES, *others)})
+    assert arxiv.asked == ["/list/cs.CV/new", "/list/eess.IV/new"]
 
 
 def test_a_page_from_while_arxiv_publishes(arxiv: servers.Arxiv, tmp_path: Path) -> None:
@@ -213,7 +241,7 @@ def test_a_stale_page(arxiv: servers.Arxiv, tmp_path: Path) -> None:
         ask(arxiv.url, tmp_path, date(2026, 11, 23), now=datetime(2026, 11, 23, 5, tzinfo=UTC))
 
     assert caught.value.exit_status == 75
-    assert str(next((tmp_path / "refused").glob("*.html"))) in str(caught.value)
+    assert any(str(path) in str(caught.value) for path in (tmp_path / "refused").glob("*.html"))
 
 
 def test_a_newest_page_that_is_ahead(arxiv: servers.Arxiv, tmp_path: Path) -> None:
@@ -256,7 +284,7 @@ def test_pages_that_are_refused(tmp_path: Path, body: bytes, error: type[SourceE
         arxiv.pages["/list/cs.CV/new"] = body
         for _ in range(2):
             with pytest.raises(error, match=said) as caught:
-                ask(arxiv.url, tmp_path, None)
+                ask(arxiv.url, tmp_path, None, source="listing")
             assert str(next((tmp_path / "refused").glob("*.html"))) in str(caught.value)
 
         assert len(arxiv.asked) == 2
@@ -288,7 +316,7 @@ def test_an_answer_of_another_status_is_kept(tmp_path: Path) -> None:
     with servers.arxiv() as arxiv:
         arxiv.pages["/list/cs.CV/new"] = (410, b"", {})
         with pytest.raises(SourceError, match="arXiv answered 410") as caught:
-            ask(arxiv.url, tmp_path, None)
+            ask(arxiv.url, tmp_path, None, source="listing")
 
     assert str(next((tmp_path / "refused").glob("*.html"))) in str(caught.value)
     assert caught.value.advice
@@ -299,7 +327,7 @@ def test_a_busy_answer_is_kept(tmp_path: Path) -> None:
     with servers.arxiv() as arxiv:
         arxiv.pages["/list/cs.CV/new"] = (503, b"replica lag", {})
         with pytest.raises(UnreachableError, match="the page is kept"):
-            ask(arxiv.url, tmp_path, None)
+            ask(arxiv.url, tmp_path, None, source="listing")
 
     assert next((tmp_path / "refused").glob("*.html")).read_bytes() == b"replica lag"
 
@@ -352,6 +380,43 @@ def test_files_that_are_no_announcement(tmp_path: Path, content: bytes | None, d
         ask("http://127.0.0.1:9", tmp_path, day, source=f"file:{path}")
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/page.html", "~nobody/page.html", "page\0.html", "."])
+def test_files_that_cannot_be_named(tmp_path: Path, name: str) -> None:
+    """A home of nobody, a NUL and a folder are names of no file."""
+    with pytest.raises(UsageError, match="cannot be read"):
+        ask("http://127.0.0.1:9", tmp_path, None, source=f"file:{name}")
+
+
+def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    """A name that is not UTF-8 is named as far as it is one, whether its file can be used or not."""
+    path = tmp_path / os.fsdecode(b"page\xff.html")
+    with pytest.raises(UsageError) as caught:
+        ask("http://127.0.0.1:9", tmp_path, None, source=f"file:{path}")
+    assert str(caught.value).encode()
+
+    try:
+        path.write_bytes(pages.new(FAKES, FRIDAY))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    found = ask("http://127.0.0.1:9", tmp_path, None, source=f"file:{path}")
+    assert (found.date, ids(found)) == (FRIDAY, {fake.id for fake in FAKES})
+    assert found.provenance.urls == ("page?.html",)
+
+
+@pytest.mark.parametrize(("category", "expected"), [("cs.CL", 2), ("cs.CV", 0)])
+def test_the_feed_of_a_category_out_of_a_file(tmp_path: Path, category: str, expected: int) -> None:
+    """A feed that somebody kept is that of its category, and of no other."""
+    path = tmp_path / "feed.xml"
+    path.write_bytes(
+        rss.rss([Fake("2611.00001", categories=("cs.CL",)), Fake("2611.00002", categories=("cs.CL", "cs.CV"))], FRIDAY, codes=["cs.CL"])
+    )
+    if expected:
+        assert len(ask("http://127.0.0.1:9", tmp_path, None, source=f"file:{path}", category=category).entries) == expected
+        return
+    with pytest.raises(LayoutError, match=r"feed\.xml: the feed is that of cs\.CL, not of cs\.CV"):
+        ask("http://127.0.0.1:9", tmp_path, None, source=f"file:{path}", category=category)
+
+
 # -- cut at every byte ---------------------------------------------------------------------------------------------------
 
 SMALL = tuple(Fake(f"2611.0000{number}", kind=kind) for number, kind in enumerate(("new", "new", "replaced")))
@@ -373,7 +438,7 @@ def cut_everywhere(folder: Path, content: bytes, offsets: range, expected: set[s
         for offset in offsets:
             fresh = folder / str(offset)
             try:
-                found = ask(server.url, fresh, None)
+                found = ask(server.url, fresh, None, source="listing")
             except SourceError:
                 assert not list(fresh.glob("answers/*/*")), offset
             else:

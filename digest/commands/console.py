@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from digest.settings import Settings
 
 
+_LONGEST = 700
+"""Letters of a line: the address of a question for a hundred papers is longer than anybody reads."""
+
+
 class Console:
     """What is said on standard error."""
 
@@ -42,6 +46,7 @@ class Console:
             return
         # Parts of a line may come out of an answer or a file: nothing in it may steer the terminal.
         text = "".join(letter if letter.isprintable() else " " for letter in line)
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
         print(f"\x1b[{colour}m{mark}\x1b[0m {text}" if self._terminal else f"{mark} {text}", file=sys.stderr, flush=True)
 
 
@@ -57,6 +62,24 @@ def command(
     parser.add_argument("--quiet", action="store_const", const=True, help="say nothing but warnings and errors")
     parser.add_argument("--debug", action="store_const", const=True, help="show the traceback of an error")
     return parser
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how digests are made."""
+    parser.add_argument("--category", metavar="CAT", help="any arXiv category, or several with commas for one digest (default: cs.CV)")
+    parser.add_argument("--layout", metavar="LAYOUT", help="topics, one section per topic, or classic, one flat list (default: topics)")
+    parser.add_argument("--include", metavar="KINDS", help="new, cross and replaced, with commas (default: new,cross)")
+    parser.add_argument("--out", metavar="DIR", help="where the pages go (default: ./digests)")
+    parser.add_argument(
+        "--source", metavar="SOURCE", help="auto, listing, catchup, recent, feed, api, oai, month, file:PATH (default: auto)"
+    )
+    parser.add_argument("--second-opinion", metavar="YES", help="whether arXiv's other services are asked too: yes or no (default: yes)")
+    parser.add_argument("--arxiv-url", metavar="URL", help="one base URL for all of arXiv's addresses, for replays")
+    parser.add_argument("--pace", metavar="SECONDS", help="least time between two requests (default: 15, arXiv's own; 0 on loopback)")
+    parser.add_argument("--now", metavar="INSTANT", help="take this instant for now: 2026-11-20T03:00Z")
+    parser.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
+    parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
+    parser.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
 
 
 def read_settings(options: argparse.Namespace, console: Console) -> "Settings":

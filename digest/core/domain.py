@@ -89,6 +89,8 @@ class Check:
     agrees: bool
     says: str
     """A sentence without its full stop."""
+    besides: tuple[str, ...] = ()
+    """The papers that it has and the announcement has not."""
 
 
 @dataclass(frozen=True, slots=True)

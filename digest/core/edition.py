@@ -7,7 +7,7 @@ from itertools import count, groupby
 from typing import NamedTuple
 
 from digest.catalogue.taxonomy import Taxonomy, Topic
-from digest.core.domain import Announcement, Classification, Entry, Kind, ModelInfo, Provenance, State
+from digest.core.domain import Announcement, Check, Classification, Entry, Kind, ModelInfo, Provenance, State
 from digest.core.identifiers import age
 from digest.core.links import Link, links, venue
 
@@ -82,6 +82,9 @@ class Edition:
     source: Provenance
     reason: str = ""
     sample: bool = False
+    checks: tuple[Check, ...] = ()
+    reconstructed: bool = False
+    unknown: tuple[str, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -154,6 +157,9 @@ def compose(  # noqa: PLR0913 - an edition is made of this much
         announcement.provenance,
         announcement.reason,
         sample=announcement.provenance.service == "sample",
+        checks=announcement.checks,
+        reconstructed=announcement.reconstructed,
+        unknown=announcement.unknown,
     )
 
 

@@ -1,6 +1,7 @@
 """An edition as JSON: the file beside the page, and what ``--json`` prints. Described by `models/edition.schema.json`."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from digest.core.edition import Edition, Item
@@ -20,6 +21,9 @@ def edition_object(edition: Edition) -> dict[str, Any]:
         "layout": edition.layout,
         "counts": dict(edition.counts),
         "model": {"name": edition.model.name, "sha256": edition.model.sha256} if edition.model else None,
+        "reconstructed": edition.reconstructed,
+        "unknown": list(edition.unknown),
+        "checks": [{"service": check.service, "agrees": check.agrees, "says": check.says} for check in edition.checks],
         "source": {"service": edition.source.service, "urls": list(edition.source.urls), "sha256": list(edition.source.sha256)},
         "entries": [_entry(item) for item in edition.items],
     }
@@ -28,6 +32,10 @@ def edition_object(edition: Edition) -> dict[str, Any]:
 def text(edition: Edition) -> str:
     """Return *edition* as the text of a JSON file, with a final line feed."""
     return json.dumps(edition_object(edition), ensure_ascii=False, indent=1) + "\n"
+
+
+def _moment(value: datetime | None) -> str | None:
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if value else None
 
 
 def _entry(item: Item) -> dict[str, Any]:
@@ -44,10 +52,15 @@ def _entry(item: Item) -> dict[str, Any]:
         "title": paper.title,
         "authors": list(paper.authors),
         "abstract": paper.abstract,
+        "pending": paper.pending,
         "categories": list(paper.categories),
         "primary": paper.primary,
         "comments": paper.comments,
         "journal_ref": paper.journal_ref,
+        "doi": paper.doi,
+        "licence": paper.licence,
+        "submitted": _moment(paper.submitted),
+        "updated": _moment(paper.updated),
         "venue": item.venue,
         "topic": topic,
         "subtopic": subtopic or None,

@@ -13,13 +13,17 @@ from typing import Any
 
 import jinja2
 
-from digest.core.domain import Kind
+from digest.core.domain import Kind, Paper
 from digest.core.edition import Edition, Item
 from digest.core.text import escape_markdown
 
 THANKS = "Thank you to arXiv for use of its open access interoperability."
 """The acknowledgement that arXiv's API terms of use ask for."""
 _CASED = {Kind.NEW: "new", Kind.CROSS: "cross-listed", Kind.REPLACED: "replaced", Kind.REPLACED_CROSS: "replaced cross-list"}
+
+
+_REPLACEMENTS_KNOWN = frozenset({"listing", "catchup", "feed", "oai", "file", "sample", "calendar"})
+"""The services that tell which papers were replaced."""
 
 
 class Markdown(str):
@@ -39,6 +43,13 @@ def paragraphs(text: str) -> Markdown:
     if "\n" not in text:
         return Markdown(escape_markdown(text, line_start=True))
     return Markdown(" <br>".join(escape_markdown(part, line_start=True) for part in text.split("\n")))
+
+
+def abstract(paper: Paper) -> Markdown:
+    """Return the abstract of *paper*, or what stands for one that could not be had."""
+    if paper.pending and not paper.abstract:
+        return Markdown("(The abstract could not be had yet. The next run asks for it again.)")
+    return paragraphs(paper.abstract)
 
 
 def day(value: date) -> str:
@@ -78,7 +89,7 @@ class Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.filters.update(md=Markdown, paragraphs=paragraphs, day=day, anchor=anchor, address=address)
+        self._environment.filters.update(md=Markdown, abstract=abstract, day=day, anchor=anchor, address=address)
 
     def page(self, edition: Edition) -> str:
         """Return the page of an edition, in its own layout."""
@@ -141,11 +152,12 @@ class _Facts:
 _LABELS = {"arxiv": "arXiv", "pdf": "PDF", "code": "code", "project": "project", "video": "video", "data": "data", "other": "link"}
 
 
-def _counts(edition: Edition) -> dict[str, int]:
+def _counts(edition: Edition) -> dict[str, int | None]:
+    known = _REPLACEMENTS_KNOWN.issuperset(edition.source.service.split("+"))
     return {
         "new": edition.counts[Kind.NEW],
         "cross": edition.counts[Kind.CROSS],
-        "replaced": edition.counts[Kind.REPLACED] + edition.counts[Kind.REPLACED_CROSS],
+        "replaced": edition.counts[Kind.REPLACED] + edition.counts[Kind.REPLACED_CROSS] if known else None,
         "listed": len(edition.items),
     }
 
