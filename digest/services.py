@@ -11,6 +11,7 @@ from digest.arxiv.client import Answer
 from digest.arxiv.feed import Feed
 from digest.arxiv.harvest import Harvester
 from digest.arxiv.lookup import Lookup
+from digest.core import reconstruction
 from digest.core.announcements import Calendar
 from digest.errors import SourceError
 
@@ -41,6 +42,12 @@ class Services:
                 window = calendar.window(day)
                 return api.window(f"{self.api}/api/query", category, window.start, window.end)
         return ""
+
+    def around(self, category: str, day: date, calendar: Calendar) -> str:
+        """Return the first address that is asked of the query API to work out *day*; an empty text for a date without an announcement."""
+        if calendar.closure(day):
+            return ""
+        return api.window(f"{self.api}/api/query", category, *reconstruction.worth_asking(calendar, day))
 
     @property
     def papers_url(self) -> str:

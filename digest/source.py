@@ -133,7 +133,7 @@ class Source:
                 continue
             planned.append((names[0], self._address(names[0], one, day)))
             if names[0] == "month":
-                planned.append(("api", self._address("api", one, day)))
+                planned.append(("api", self.services.around(one, day, self.calendar) if self.services else ""))
         if planned and self.services and self.second_opinion and planned[0][0] != "month":
             planned.extend(Witnesses(self.services, self.answers, self.calendar, self.say).plan(category, day, now))
         return tuple(planned)

@@ -66,6 +66,22 @@ def program(tmp_path: Path, arxiv: Universe, capsys: pytest.CaptureFixture[str],
     return made
 
 
+def fresh(arxiv: Universe, folder: Path, *, second: bool = False, earlier: frozenset[str] = EMPTY) -> Source:
+    """Return a fresh source, as one run of the program has; by default it asks the listing alone."""
+    client = Client(0, folder, loopback=True, limits=ONE_TRY)
+    services = Services(client.get, arxiv.url, arxiv.url, arxiv.url, back_off=0.001)
+    return Source(
+        client.get,
+        Answers(folder),
+        resources.calendar(),
+        arxiv.url,
+        categories=resources.categories(),
+        services=services,
+        earlier=lambda _category, _day: earlier,
+        second_opinion=second,
+    )
+
+
 def ask(
     arxiv: Universe,
     folder: Path,
@@ -76,20 +92,8 @@ def ask(
     second: bool = False,
     earlier: frozenset[str] = EMPTY,
 ) -> Announcement:
-    """Ask a fresh source, as one run of the program does; by default the listing alone."""
-    client = Client(0, folder, loopback=True, limits=ONE_TRY)
-    services = Services(client.get, arxiv.url, arxiv.url, arxiv.url, back_off=0.001)
-    known = Source(
-        client.get,
-        Answers(folder),
-        resources.calendar(),
-        arxiv.url,
-        categories=resources.categories(),
-        services=services,
-        earlier=lambda _category, _day: earlier,
-        second_opinion=second,
-    )
-    return known.announcement(category, day, arxiv.now, source)
+    """Ask a fresh source."""
+    return fresh(arxiv, folder, second=second, earlier=earlier).announcement(category, day, arxiv.now, source)
 
 
 def kinds(announcement: Announcement) -> Kinds:
@@ -735,6 +739,21 @@ def test_a_category_that_fails(program: Program, arxiv: Universe) -> None:
     assert program("run", "--category", "cs.CV,eess.IV").status == 0
     assert arxiv.state.asked[0] == path
     assert "/list/cs.CV/new" not in arxiv.state.asked
+
+
+# -- what would be asked -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("when", "day"), [(NOW, FRIDAY), (NOW, THURSDAY), (LATER, OLDER[3])], ids=["newest", "catch-up", "month"])
+def test_a_plan_comes_true(arxiv: Universe, tmp_path: Path, when: datetime, day: date) -> None:
+    """What a dry run tells are the addresses that are then asked first, and asked alone where nothing lacks."""
+    arxiv.now = when
+    planned = [url.removeprefix(arxiv.url) for _, url in fresh(arxiv, tmp_path, second=True).plan("cs.CV", day, when)]
+    assert arxiv.asked == []
+    ask(arxiv, tmp_path, day, second=True)
+
+    assert len(planned) >= 2
+    assert arxiv.state.asked[: len(planned)] == planned
 
 
 # -- again ---------------------------------------------------------------------------------------------------------------

@@ -78,10 +78,11 @@ def _dry_run(program: "App", backfill: "Backfill", notes: list["Note"], category
 
     wanted = set(backfill.open(notes, program.now))
     plans = {note.date: program.plan(note.date) if note.date in wanted else () for note in notes}
-    requests = sum(map(len, plans.values()))
+    # The list of a month is asked for once for all of its dates; the papers of each date are other ones.
+    addresses = {(service, url, day if url.endswith("...") else None) for day, plan in plans.items() for service, url in plan}
+    requests = len(addresses)
     # The other services are asked between two pages.
-    asked = sum(service in FROM_PAGES for plan in plans.values() for service, _ in plan)
-    seconds = max(0, asked - 1) * program.settings.seconds_between
+    seconds = max(0, sum(service in FROM_PAGES for service, _, _ in addresses) - 1) * program.settings.seconds_between
     if program.settings.json:
         told = [
             {"date": str(note.date), "state": note.state.value, "reason": note.reason, "asked": note.date in wanted,
