@@ -86,6 +86,8 @@ class Daily:
         text = jsonfile.text(edition)
         if edition.state is State.NONE:
             publish.write([(page.with_suffix(".json"), text)])
+            if publish.remove(page):  # it was worked out, say, before arXiv said that there was nothing
+                publish.write([(out / "README.md", self.renderer.index(publish.editions(out)))])
             return Made(edition, None, announcement, text)
         # The JSON after the page: where it lies, the edition is whole.
         publish.write([(page, self.renderer.page(edition)), (page.with_suffix(".json"), text)])

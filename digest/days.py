@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from digest import publish
-from digest.core.announcements import FIRST_DATE, Calendar, announcement_instant
+from digest.core.announcements import FIRST_DATE, ITHACA, Calendar, announcement_instant
 from digest.core.domain import Announcement, State
 from digest.daily import Made
-from digest.errors import DigestError, NotYetError, PublishError, UnreachableError, UsageError
+from digest.errors import DigestError, IncompleteError, NotYetError, PublishError, UnreachableError, UsageError
 from digest.ledger import Ledger, Note
 from digest.source import REACH
 from digest.witnesses import JOIN
 
+_IN_PART = frozenset({"recent", "feed"})
+"""Services that do not state it all: one has no replacements, the other may lack an entry that cannot be read."""
 _DOUBTED = timedelta(days=2)
 _LARGEST = 64 * 2**20
 _TOLD = 10
@@ -34,6 +36,8 @@ class _Before:
     ids: dict[str, None] = field(default_factory=dict)
     kinds: frozenset[str] = frozenset()
     """The kinds that it would list if there were any: of others it cannot be said what is new."""
+    stated: bool = True
+    """Whether a service of arXiv stated it, so that it was not worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,19 @@ class Days:
             raise
         before = self._before(announcement.date)
         try:
+            self._not_worse(announcement, before)
             made = make(announcement)
         except DigestError as exc:
             self._note_failure(announcement.date, now, exc)
             raise
         self._note_success(made, now, before)
         return made
+
+    def _not_worse(self, announcement: Announcement, before: _Before | None) -> None:
+        """See that a page that arXiv stated is not written over by one that was worked out, unless that was asked for."""
+        if announcement.reconstructed and before is not None and before.stated and not self.named:
+            msg = f"{announcement.date} could only be worked out now, so the page from before, which arXiv stated, is kept"
+            raise IncompleteError(msg, advice="try again later")
 
     def _note_success(self, made: Made, now: datetime, before: _Before | None) -> None:
         announcement, edition = made.announcement, made.edition
@@ -161,7 +172,7 @@ class Days:
             kinds = {str(kind) for kind, count in edition["counts"].items() if not count or kind in entries.values()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
-        return _Before(dict.fromkeys(entries), frozenset(kinds))
+        return _Before(dict.fromkeys(entries), frozenset(kinds), stated=not edition.get("reconstructed"))
 
     # -- what is known -------------------------------------------------------------------------------------------------
 
@@ -183,13 +194,13 @@ class Days:
         What was worked out, or read from a list that does not state it all, is asked for again as long as arXiv still states
         it somewhere.
         """
-        age = now - announcement_instant(note.date)
         if note.state is State.PUBLISHED:
             settled = note.attempts > 0 and not (note.provisional or note.pending or note.reason)
         else:
             settled = note.state is State.NONE
-        partly = note.reconstructed or "recent" in note.service.split(JOIN)
-        return settled and (self.named or not partly or age > REACH)
+        partly = note.reconstructed or not _IN_PART.isdisjoint(note.service.split(JOIN))
+        reached = now.astimezone(ITHACA).date() - note.date <= REACH
+        return settled and (self.named or not (partly and reached))
 
     def _known(self, day: date, now: datetime, note: Note | None) -> Note:
         page = self._page(day)
@@ -224,6 +235,7 @@ class Days:
                 state,
                 str(edition.get("reason", "")),
                 service=str(edition["source"]["service"]),
+                reconstructed=bool(edition.get("reconstructed")),
                 entries=sum(edition["counts"].values()),
                 listed=len(edition["entries"]),
                 model=str(edition["model"]["name"]) if edition["model"] else "",

@@ -34,6 +34,23 @@ def write(files: Sequence[tuple[Path, str]]) -> None:
             raise PublishError(msg, advice="choose another folder with --out") from exc
 
 
+def remove(path: Path) -> bool:
+    """Take a page away; say whether there was one.
+
+    Raises:
+        PublishError: it cannot be removed.
+
+    """
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        msg = f"{path} cannot be removed: {exc.strerror or exc}"
+        raise PublishError(msg) from exc
+    return True
+
+
 def editions(out: Path) -> list[tuple[date, str, Path]]:
     """Return the date, the category and the path (below *out*) of every edition there is, the newest first."""
     found = []

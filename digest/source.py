@@ -328,10 +328,11 @@ class Source:
 
     def _feed(self, category: str, day: date, now: datetime) -> Announcement:
         services = self._services()
-        if kept := self.answers.find(services.feed_url(category), day):
+        kept = self.answers.find(services.feed_url(category), day)
+        if kept and (found := feed.read_as(kept.body, category)).date == day:
             self.say(f"{day}: arXiv's feed is kept from before")
-            found, answer = feed.read_as(kept.body, category), Answer(kept.url, 200, kept.body, kept.fetched)
-        else:
+            answer = Answer(kept.url, 200, kept.body, kept.fetched)
+        else:  # a witness may have kept one of another date, because that is what it said
             found, answer = services.feed(category, self.answers, now, self.say)
         provenance = Provenance("feed", (answer.url,), (fingerprint(answer.body),))
         if found.date != day:
@@ -403,7 +404,8 @@ class Source:
             return announcement
         witnesses = Witnesses(self.services, self.answers, self.calendar, self.say)
         heard = witnesses.heard(announcement, now, ask=ask and self.second_opinion, complete=pending)
-        self._of_its_window(heard)
+        if announcement.date == self.calendar.newest(now):  # the page of an older date is asked for by its date
+            self._of_its_window(heard)
         stated = announcement.provenance.service.split(JOIN)
         if ask and not {"listing", "catchup"}.isdisjoint(stated) and (more := [check for check in heard.checks if check.besides]):
             # The listing decides; but it may not have been all there yet, so the next run reads it again.
@@ -453,8 +455,7 @@ def _merged(label: str, found: Sequence[Announcement]) -> Announcement:
     if len(found) == 1:
         return found[0]
     published = [one for one in found if one.entries]
-    if not published:
-        return replace(found[0], category=label, reason="; ".join(dict.fromkeys(one.reason for one in found)))
+    reasons = [one.reason for one in found if one.reason]
     seen: set[str] = set()
     entries: list[Entry] = []
     for one in published:
@@ -470,7 +471,8 @@ def _merged(label: str, found: Sequence[Announcement]) -> Announcement:
         found[0].date,
         tuple(entries),
         provenance,
-        remarks=tuple(dict.fromkeys((*(one.reason for one in found if one.reason), *(line for one in found for line in one.remarks)))),
+        reason="" if published else "; ".join(dict.fromkeys(one.reason for one in found)),
+        remarks=tuple(dict.fromkeys((*(reasons if published else ()), *(line for one in found for line in one.remarks)))),
         checks=tuple(check for one in found for check in one.checks),
         reconstructed=any(one.reconstructed for one in found),
         unknown=tuple(dict.fromkeys(line for one in found for line in one.unknown)),

@@ -460,10 +460,12 @@ RECONSTRUCTED = Note("cs.CV", FIRST, State.PUBLISHED, service="oai", reconstruct
     [
         (RECONSTRUCTED, 10, "auto", False),
         (RECONSTRUCTED, 89, "auto", False),
-        (RECONSTRUCTED, 91, "auto", True),
+        (RECONSTRUCTED, 91, "auto", False),  # in Ithaca it is the ninetieth day
+        (RECONSTRUCTED, 92, "auto", True),
         (RECONSTRUCTED, 10, "oai", True),
         (dataclasses.replace(RECONSTRUCTED, state=State.NONE), 10, "auto", False),
-        (dataclasses.replace(RECONSTRUCTED, state=State.NONE), 91, "auto", True),
+        (dataclasses.replace(RECONSTRUCTED, state=State.NONE), 92, "auto", True),
+        (dataclasses.replace(RECONSTRUCTED, service="feed", reconstructed=False), 10, "auto", False),
         (dataclasses.replace(RECONSTRUCTED, service="catchup+recent", reconstructed=False), 10, "auto", False),
         (dataclasses.replace(RECONSTRUCTED, service="catchup", reconstructed=False), 10, "auto", True),
         (dataclasses.replace(RECONSTRUCTED, service="catchup", reconstructed=False, state=State.NONE), 10, "auto", True),

@@ -741,6 +741,71 @@ def test_a_category_that_fails(program: Program, arxiv: Universe) -> None:
     assert "/list/cs.CV/new" not in arxiv.state.asked
 
 
+# -- what is better stays ------------------------------------------------------------------------------------------------
+
+
+def test_a_stated_page_is_not_written_over(program: Program, arxiv: Universe) -> None:
+    """A page that arXiv stated stays where the date can only be worked out later; a failed attempt is noted."""
+    arxiv.faults = {"catchup": universe.status(404)}
+    assert program("run", "--date", str(THURSDAY)).status == 0
+    page = program.page(THURSDAY).read_bytes()
+    arxiv.now, program.now = datetime(2026, 12, 4, 12, tzinfo=UTC), "2026-12-04T12:00Z"
+    done = program("run", "--date", str(THURSDAY))
+
+    assert (done.status, program.page(THURSDAY).read_bytes()) == (75, page)
+    assert "the page from before, which arXiv stated, is kept" in done.err
+    note = json.loads(program.note(THURSDAY).read_text("utf-8"))
+    assert (note["state"], note["service"]) == ("published", "recent")
+    assert "could only be worked out" in note["reason"]
+
+
+def test_a_page_of_what_turns_out_to_be_nothing(program: Program, arxiv: Universe) -> None:
+    """Where arXiv says later that a date had no announcement, the page that was worked out goes, and the index with it."""
+    arxiv.faults = dict.fromkeys(("catchup", "recent"), universe.status(404))
+    assert program("run", "--date", str(THURSDAY)).status == 0
+    index = program.folder / "out" / "README.md"
+    assert program.page(THURSDAY).exists()
+    assert str(THURSDAY) in index.read_text("utf-8")
+    arxiv.faults.clear()
+    arxiv.without = {("cs.CV", THURSDAY)}
+
+    assert program("run", "--date", str(THURSDAY)).status == 0
+    assert edition_of(program, THURSDAY)["state"] == "none"
+    assert not program.page(THURSDAY).exists()
+    assert str(THURSDAY) not in index.read_text("utf-8")
+
+
+def test_nothing_in_several_categories(arxiv: Universe, tmp_path: Path) -> None:
+    """Where one of several categories is worked out to have nothing, that is told of all of them."""
+    arxiv.without = {("cs.CV", THURSDAY), ("eess.IV", THURSDAY)}
+    arxiv.faults = {"catchup": lambda answer: answer if b"results for Computer" in answer[1] else universe.status(404)(answer)}
+    found = ask(arxiv, tmp_path, THURSDAY, category="cs.CV+eess.IV")
+
+    assert (found.state, found.provenance.service, found.reconstructed) == (State.NONE, "catchup+recent", True)
+    assert any("could not be used" in line for line in found.remarks)
+
+
+def test_a_note_that_was_lost(program: Program, arxiv: Universe) -> None:
+    """Without its note, an edition still tells that it was worked out."""
+    arxiv.faults = dict.fromkeys(("catchup", "recent"), universe.status(404))
+    assert program("run", "--date", str(THURSDAY)).status == 0
+    program.note(THURSDAY).unlink()
+
+    assert [one["reconstructed"] for one in program("status", "--from", str(THURSDAY), "--to", str(THURSDAY), "--json").json["dates"]] == [
+        True
+    ]
+
+
+def test_a_feed_of_another_date_that_was_kept(arxiv: Universe, tmp_path: Path) -> None:
+    """A feed that a witness kept although it was of another date does not stand in the way of the right one."""
+    path = "/rss/cs.CV"
+    old_copy(arxiv, path)
+    ask(arxiv, tmp_path, FRIDAY, second=True)
+    del arxiv.state.pages[path]
+
+    assert ask(arxiv, tmp_path, FRIDAY, "feed").provenance.service == "feed"
+
+
 # -- what would be asked -------------------------------------------------------------------------------------------------
 
 
@@ -857,11 +922,12 @@ def test_silence_about_an_older_date(arxiv: Universe, tmp_path: Path, age: timed
 
 
 def test_an_empty_month(arxiv: Universe, tmp_path: Path) -> None:
-    """The list of a month that is empty is not kept, and where the query API knows papers of the date it is not believed."""
+    """The list of a month that is empty is not kept and proves nothing, whether the query API is silent or knows papers of the date."""
     arxiv.now, day = LATER, date(2026, 9, 4)
     arxiv.edits = {"month": lambda _: {}, "api": lambda _: {}}
     for _ in range(2):
-        assert ask(arxiv, tmp_path, day, "month").state is State.NONE
+        with pytest.raises(IncompleteError, match=r"knows no paper of cs\.CV submitted around 2026-09-04"):
+            ask(arxiv, tmp_path, day, "month")
     assert arxiv.asked.count("month") == 2
 
     del arxiv.edits["api"]
