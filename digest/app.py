@@ -141,7 +141,7 @@ def fetch(
     *ids_of* gets the folder of the lists and returns the arXiv identifiers that stand in them. Returned are that folder,
     and the file of abstracts that `digest.fetching.read` reads. Run again, it goes on where it was stopped.
     """
-    # Imported here because it brings feedparser, which nothing else needs.
+    # Imported here because few commands need it.
     from digest import fetching
 
     chosen = resources.sources() if sources is None else sources
@@ -173,7 +173,7 @@ def curated_list(settings: Settings, place: str, say: Say) -> Reading:
     """
     name = place
     if "://" in place:
-        # Imported here because it brings feedparser, which nothing else needs.
+        # Imported here because few commands need it.
         from digest import fetching
 
         if not safe(place):

@@ -6,7 +6,7 @@
     │   └── ListError               2  a curated list is no text, or too large
     ├── SourceError                 1  arXiv answered, and its answer cannot be used
     │   ├── LayoutError             1  the answer is not a listing page
-    │   ├── QueryError              1  arXiv's query API says that it cannot answer this question
+    │   ├── QueryError              1  one of arXiv's services says that it cannot answer this question
     │   ├── OutOfReachError         1  no service of arXiv answers for so old a date
     │   ├── NotYetError            75  come back later
     │   │   ├── StaleError         75  the page is that of another date
@@ -70,7 +70,7 @@ class LayoutError(SourceError):
 
 
 class QueryError(SourceError):
-    """arXiv's query API understood that it was asked, and says why it cannot answer: ask something else."""
+    """One of arXiv's services understood that it was asked, and says why it cannot answer: ask something else."""
 
 
 class OutOfReachError(SourceError):

@@ -26,7 +26,6 @@ from digest.errors import IncompleteError, LayoutError, NotYetError, OutOfReachE
 _OK, _BAD_REQUEST, _NOT_FOUND = 200, 400, 404
 _MAX_PAGES = 40
 _SHOW = 2000
-DAY = timedelta(days=1)
 _CROSS_LISTED_LATE = timedelta(days=7)
 _HEADLINE = re.compile(rb"<h1[^>]*>(.*?)</h1>", re.DOTALL | re.IGNORECASE)
 OLDER_ADVICE = "leave --source out, so that the right one is asked"
