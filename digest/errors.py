@@ -14,7 +14,13 @@
     │   └── UnreachableError       69  arXiv cannot be reached, or does not serve us now
     │       └── ForbiddenError     69  arXiv refuses us (403): stop asking
     ├── ModelError                  1  the model is missing or damaged
-    └── PublishError                1  a page cannot be written
+    ├── PublishError                1  a page cannot be written
+    ├── MailError                   1  a letter cannot be handed over
+    ├── HookError                   1  a web-hook does not take what it is told
+    ├── ClockError                  1  the clock of this machine is wrong
+    └── StoreError                  1  the database cannot be used
+        ├── DamagedError            1  it is damaged: bring a backup back
+        └── SchemaError             1  it is of another release's schema
 
 The number is the exit status (75 and 69 are EX_TEMPFAIL and EX_UNAVAILABLE of sysexits.h). Each leaf is a different thing
 to *do*. The classes live apart from everything else, so that no import can loop.
@@ -47,6 +53,9 @@ class UsageError(DigestError):
 
 class SettingsError(UsageError):
     """A settings file or an environment variable is malformed; the message names the file and the line."""
+
+    culprit = ""
+    """The key in the file, or the variable; empty where the file as a whole cannot be read."""
 
 
 class ListError(UsageError):
@@ -109,3 +118,27 @@ class ModelError(DigestError):
 
 class PublishError(DigestError):
     """A page cannot be written where it was asked for."""
+
+
+class ClockError(DigestError):
+    """The clock of this machine is wrong, and every date would be: nothing is made until it is set."""
+
+
+class StoreError(DigestError):
+    """The database cannot be used: locked, full, not to be reached, not to be written."""
+
+
+class DamagedError(StoreError):
+    """The database is damaged. It is never written over by an empty one: a backup is to be brought back."""
+
+
+class SchemaError(StoreError):
+    """The database was made by a newer release, or cannot be brought up to date."""
+
+
+class MailError(DigestError):
+    """A letter cannot be handed over to the mail server, or not safely."""
+
+
+class HookError(DigestError):
+    """A web-hook does not take what it is told."""
