@@ -1,15 +1,28 @@
 """Files that are there whole or not at all."""
 
+import hashlib
 import os
-import tempfile
+import platform
+import re
+import secrets
+import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+from digest.failpoints import reach
 
-def write_whole(path: Path, content: bytes) -> None:
+_PART = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.[a-z0-9_]+\.part(?:-journal|-wal|-shm)?")
+"""Names of files that are being written; SQLite puts some beside its own."""
+_STARTED = time.time()
+_FORGOTTEN = 86400.0
+"""Seconds after which a file that another machine was writing is left over."""
+
+
+def write_whole(path: Path, content: bytes, *, point: str = "") -> None:
     """Write *content* to *path*: aside first, flushed to the disk, then renamed, so that no reader sees half of it.
 
-    A file that has this content already is left alone.
+    A file that has this content already is left alone. *point* is a failpoint, reached before it is renamed.
 
     Raises:
         OSError: it cannot be written; what stood at *path* before still stands there.
@@ -19,18 +32,79 @@ def write_whole(path: Path, content: bytes) -> None:
         if path.read_bytes() == content:
             return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, aside = new_aside(path)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
+        if point:
+            reach(point)
+        aside.replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
+
+
+def new_aside(path: Path) -> tuple[int, Path]:
+    """Open a new file beside *path*, which `sweep` removes if this process is killed; return its handle and its name.
+
+    Who may read it is for the umask to say.
+
+    Raises:
+        OSError: it cannot be made.
+
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        aside = path.with_name(f".{path.name}.{_mark()}-{os.getpid()}.{secrets.token_hex(4)}.part")
+        with suppress(FileExistsError):
+            return os.open(aside, flags, 0o666), aside
+
+
+def sweep(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Remove what processes that were killed left half-written in *folder* and, if *deep*, its folders; return what was removed.
+
+    What a living process of this machine or any of another one may be writing is left alone, for a day.
+    """
+    found = []
+    for path in folder.rglob(".*.part*") if deep else folder.glob(".*.part*"):
+        match = _PART.fullmatch(path.name)
+        with suppress(OSError):
+            # A number of a process is given again in time, so that one that lives says nothing about an old file.
+            if match is None or (_young(path) and (match["host"] != _mark() or _writes(int(match["pid"]), path))):
+                continue
+            path.unlink()
+            found.append(path)
+    return found
+
+
+def host() -> str:
+    """Return the name of this machine, by which it knows later what it did itself."""
+    return platform.node()
+
+
+@cache
+def _mark() -> str:
+    return hashlib.sha256(host().encode()).hexdigest()[:8]
+
+
+def _writes(pid: int, path: Path) -> bool:
+    """Say whether a process of this machine may write *path* still."""
+    if pid == os.getpid():  # or one before it that had the same number, as in a container that was started again
+        return path.stat().st_mtime >= _STARTED - 1
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _young(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime < _FORGOTTEN
 
 
 def append(path: Path, content: bytes) -> None:
@@ -55,10 +129,10 @@ def append(path: Path, content: bytes) -> None:
                 file.truncate(before)
             raise
     if not there:
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
-def _flush_folder(path: Path) -> None:
+def flush_folder(path: Path) -> None:
     """Flush the names in a folder to the disk, where the system can."""
     if os.name == "posix":
         folder = os.open(path, os.O_RDONLY)
