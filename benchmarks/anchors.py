@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from clock import best, one_core
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
+from timing import best, one_core
 
 from digest import measuring, resources, training
 from digest.classify import evaluation, model

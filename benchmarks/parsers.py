@@ -22,9 +22,9 @@ from datetime import date
 from typing import Any
 
 import feedparser
-from clock import one_core
 from lxml import etree
 from speed import Line, invented
+from timing import one_core
 
 from digest.arxiv import api, feed, oai
 from digest.core.domain import Paper

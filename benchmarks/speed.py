@@ -30,8 +30,8 @@ from itertools import islice
 
 import numpy as np
 from bs4 import BeautifulSoup, Tag
-from clock import best, one_core
 from sklearn.feature_extraction.text import TfidfVectorizer
+from timing import best, one_core
 
 from digest import resources, training
 from digest.arxiv import listing

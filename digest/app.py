@@ -1,14 +1,19 @@
 """The composition root: puts the parts together from `Settings`. Importing it does nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import platformdirs
 
-from digest import publish, resources
+from digest import __version__, resources
+from digest.alerts import Alerts, FileMemory, Mail, Memory
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
 from digest.arxiv.exchange import Limits, safe
@@ -20,20 +25,46 @@ from digest.classify import model
 from digest.classify.card import Card
 from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
-from digest.corrections import corrections
-from digest.daily import Daily, Made
-from digest.days import Days
-from digest.errors import UsageError
-from digest.ledger import Ledger
+from digest.correcting import Correcting
+from digest.daily import Daily, Draft, Made
+from digest.days import Days, Work
+from digest.editions import Editions
+from digest.errors import ClockError, DigestError, SettingsError, StoreError, UsageError
+from digest.files import host, sweep
+from digest.ledger import FOLDER, old_notes, storable
+from digest.locks import FileLeadership
+from digest.mail import Server
+from digest.reclassify import Changed, Reclassify, Result
 from digest.render.markdown import Renderer
+from digest.secrets import mask
 from digest.services import Services
-from digest.settings import API_PACE, ARXIV, FILE, Settings
+from digest.settings import API_PACE, ARXIV, FILE, Settings, secret, secrets
 from digest.source import Source
+from digest.store import backups, days, runs
+from digest.store.alerts import StoreMemory
+from digest.store.database import Database, address, in_memory
+from digest.store.locks import Held, PostgresLeadership, leadership, turn
 
 Say = Callable[[str], None]
 _API = "https://export.arxiv.org"
 _APIS = "apis"
 _LISTS_PACE = 1.0
+_IMPORTED = "notes of the first releases"
+_SLACK = timedelta(minutes=10)
+"""A clock may be set back by so much."""
+_MENDED = timedelta(days=13)
+"""So far back from the newest date files are looked at that a run has made."""
+_FIRST_RELEASE = datetime(2026, 11, 1, tzinfo=UTC)
+"""No run was ever earlier."""
+
+
+@dataclass(slots=True)
+class _Record:
+    """What a run is going to have made."""
+
+    made: Made | None = None
+    held: Held = lambda: True
+    """Says whether the turn is still ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +75,218 @@ class App:
     now: datetime
     say: Say
     warn: Say
+    command: str = "run"
+    """What is kept of it in the list of runs."""
     _models: dict[Path, model.Model] = field(default_factory=dict, repr=False)
     """Those that are loaded: for many dates the model is read once."""
+    _stores: list[Database] = field(default_factory=list, repr=False)
+    """The database, once it is open."""
 
-    def run(self, day: date | None) -> Made:
-        """Make the digest of *day*, or of the newest announcement, and note what became of it."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        while self._stores:
+            self._stores.pop().close()
+
+    def database(self, *, make: bool = True) -> Database:
+        """Return the database; unless *make*, one that is not there yet is not made, and an empty one stands for it.
+
+        Raises:
+            StoreError: it cannot be used.
+
+        """
+        if not self._stores:
+            found = _opened(self.settings, self.now, self.say, make=make)
+            self._stores.append(found)
+            self._import(found, data_folder(self.settings))
+        return self._stores[0]
+
+    def _import(self, database: Database, data: Path) -> None:
+        """Take over what the first releases noted in small files."""
+        if (data / FOLDER).is_dir():
+            with database.read() as connection:
+                done = runs.fact(connection, _IMPORTED)
+            if done is None:
+                with database.write() as connection:
+                    for note in old_notes(data, self.warn):
+                        days.write(connection, note)
+                    runs.note_fact(connection, _IMPORTED, "yes")
+
+    def run(self, day: date | None, *, again: bool = False, patient: bool = False) -> Made:
+        """Make the digest of *day*, or of the newest announcement, unless it is made, and note what became of it.
+
+        With *again*, one that is made is made once more. Who is *patient* waits until arXiv has finished publishing.
+        """
         settings = self.settings
+        answers = Answers(data_folder(settings))
 
-        def ask() -> Announcement:
-            return self._source().announcement(settings.category, day, self.now, settings.source)
+        def ask(*, opinions: bool) -> Announcement:
+            source = self._source(answers)
+            source.second_opinion = source.second_opinion and opinions
+            return source.announcement(settings.category, day, self.now, settings.source)
 
-        days = self.days()
-        with days.ledger.turn(settings.category, lambda: self.say("another run of this category is at work; waiting for it")):
-            return days.run(day, self.now, ask, self._made, own=settings.source.startswith("file:"))
+        def draft(announcement: Announcement) -> Draft:
+            return daily.draft(announcement, layout=settings.layout, include=settings.include)
+
+        daily = self._daily()
+        own = settings.source.startswith("file:")
+        with self._turn(day) as record:
+            work = Work(ask, draft, lambda: answers.kept, replace(self._editions(daily), held=record.held), self.say)
+            made = self.days().run(day, self.now, work, own=own, again=again, patient=patient)
+            record.made = made
+        return made
+
+    def check_clock(self) -> None:
+        """See that the clock of this machine can be right.
+
+        Raises:
+            ClockError: it is earlier than what happened already.
+
+        """
+        if self.settings.now is not None:
+            return
+        with self.database().read() as connection:
+            latest = runs.latest(connection)
+        if self.now + _SLACK < max(latest or _FIRST_RELEASE, _FIRST_RELEASE):
+            known = f"the last digest was made at {latest:%Y-%m-%d %H:%M} UTC" if latest else "this program is younger than that"
+            msg = f"the clock of this machine shows {self.now:%Y-%m-%d %H:%M} UTC, but {known}"
+            raise ClockError(msg, advice="set it; until then nothing is made")
+
+    def reclassify(
+        self,
+        first: date | None,
+        last: date | None,
+        step: Callable[[int, int], None],
+        changed: Callable[[Changed], None],
+        *,
+        dry: bool = False,
+    ) -> Result:
+        """Sort the stored dates from *first* to *last* again by the model, without asking anybody: see `digest.reclassify`.
+
+        With *dry*, it is only told what would be different.
+
+        Raises:
+            DigestError: there is no database, or see `Reclassify.go`.
+
+        """
+        found = self.database(make=False)
+        if not found.url.database:
+            msg = f"there is no database in {data_folder(self.settings)} yet"
+            raise DigestError(msg, advice="cvdigest run makes the first edition; --data and --database name another place")
+        editions = self._editions(self._daily())
+        work = Reclassify(editions, resources.calendar(), self.now, dry=dry)
+        if dry:
+            return work.go(first, last, step, changed)
+        with self._turn(None) as record:
+            editions = replace(editions, held=record.held)
+            editions.recover(self.now)
+            return replace(work, editions=editions).go(first, last, step, changed)
+
+    def tidy(self) -> None:
+        """Finish what a run left that was broken off, and mend the files of the last dates; asks nobody.
+
+        Raises:
+            DigestError: the database or the folders cannot be used.
+
+        """
+        with self._alone() as held:
+            editions = replace(self._editions(self._daily()), held=held)
+            editions.recover(self.now)
+            last = resources.calendar().newest(self.now)
+            editions.mend(last - _MENDED, last, self.now)
+
+    @contextmanager
+    def _turn(self, day: date | None) -> Iterator["_Record"]:
+        """Take the category's turn, and keep a line about what is done then."""
+        with self._alone() as held, self._recorded(day) as record:
+            record.held = held
+            yield record
+
+    @contextmanager
+    def _alone(self) -> Iterator[Held]:
+        """Take the category's turn, and tidy up what was left half-written."""
+        settings, data = self.settings, data_folder(self.settings)
+
+        def waiting() -> None:
+            self.say("another run of this category is at work; waiting for it")
+
+        self.check_clock()  # before the wait, which may be long
+        with turn(self.database(), data, settings.category, waiting) as held:
+            left = (*sweep(settings.out), *sweep(data / "answers"), *sweep(data / "refused"), *sweep(data, deep=False))
+            for path in (*left, *backups.sweep(self.database(), data)):
+                self.say(f"{path.name} was left half-written, and is removed")
+            yield held
+
+    @contextmanager
+    def _recorded(self, day: date | None) -> Iterator["_Record"]:
+        """Keep a line about a run, and how it ended."""
+        database, record = self.database(), _Record()
+        with database.write() as connection:
+            key = runs.begin(
+                connection, command=self.command, category=self.settings.category, host=host(), pid=os.getpid(),
+                program=__version__, began=self.now, date=day,
+            )  # fmt: skip
+        status, message = 1, ""
+        try:
+            yield record
+            status = 0
+        except ClockError:
+            with suppress(StoreError), database.write() as connection:
+                runs.forget(connection, key)  # by a clock that is wrong it would be the first or the last of all
+            raise
+        except DigestError as exc:
+            status, message = exc.exit_status, str(exc)
+            raise
+        except BaseException as exc:
+            message = f"{type(exc).__name__}: {exc}"
+            raise
+        finally:
+            found = {"date": record.made.edition.date, "edition": record.made.edition.number} if record.made else {}
+            with suppress(StoreError), database.write() as connection:
+                runs.end(connection, key, ended=self.now, status=status, message=storable(message)[:1000], **found)
 
     def plan(self, day: date) -> tuple[tuple[str, str], ...]:
         """Return the service and the address that *day* is asked of first, without asking; nothing where nobody is asked."""
-        return self._source().plan(self.settings.category, day, self.now, self.settings.source)
+        return self._source(Answers(data_folder(self.settings))).plan(self.settings.category, day, self.now, self.settings.source)
 
-    def days(self) -> Days:
-        """Return what is known of the dates of the category."""
+    def leadership(self) -> FileLeadership | PostgresLeadership:
+        """Return what tells whether this daemon leads, of all that have the same work to do."""
+        return leadership(self.database(), data_folder(self.settings), self.settings.category)
+
+    def days(self, *, make: bool = True) -> Days:
+        """Return what is known of the dates of the category; unless *make*, no database is made for it."""
         settings = self.settings
-        ledger = Ledger(data_folder(settings), self.warn)
-        return Days(settings.category, settings.out, ledger, resources.calendar(), self.warn, named=settings.source != "auto")
+        database = self.database(make=make)
+        return Days(settings.category, settings.out, database, resources.calendar(), self.warn, named=settings.source != "auto")
 
     def run_sample(self) -> Made:
         """Make the digest of the bundled announcement of invented papers."""
-        self.say("the bundled sample, whose papers are invented")
-        page = resources.sample()
-        return self._made(self._source().from_bytes("cs.CV", page, service="sample", name="models/sample/new.html"))
-
-    def _made(self, announcement: Announcement) -> Made:
         settings = self.settings
-        daily = Daily(
+        self.say("the bundled sample, whose papers are invented")
+        source = self._source(Answers(data_folder(settings)))
+        found = source.from_bytes("cs.CV", resources.sample(), service="sample", name="models/sample/new.html")
+        # Invented papers never stand among real ones.
+        return self._daily().run(found, out=settings.out / "sample", layout=settings.layout, include=settings.include)
+
+    def _editions(self, daily: Daily) -> Editions:
+        settings = self.settings
+        include = ",".join(sorted(kind.value for kind in settings.include))
+        return Editions(self.database(), daily, settings.category, settings.out, settings.layout, include, self.warn, settings.now is None)
+
+    def corrections(self) -> dict[str, tuple[str, str]]:
+        """Return topic and subtopic (empty if it was left open) of each paper that a reader has corrected."""
+        return Correcting(self.database(make=False), data_folder(self.settings), self.warn).in_force()
+
+    def _daily(self) -> Daily:
+        return Daily(
             resources.taxonomy(),
             self._model,
-            Renderer(resources.folder("templates")),
+            _renderer(),
             self.say,
             self.warn,
-            lambda: corrections(data_folder(settings)),
+            self.corrections,
         )
-        return daily.run(announcement, out=settings.out, layout=settings.layout, include=settings.include)
 
     def _model(self) -> model.Model:
         folder = model_folder(self.settings)
@@ -92,14 +294,11 @@ class App:
             self._models[folder] = model.load(folder)
         return self._models[folder]
 
-    def _source(self) -> Source:
+    def _source(self, answers: Answers) -> Source:
         settings = self.settings
-        data = data_folder(settings)
-        pace = settings.seconds_between
         # Who sets no pace replays a day, and a replay need not be spared between two tries either.
-        limits = Limits() if pace else Limits(back_off=0.2)
-        client = Client(pace, data, settings.contact, settings.loopback, limits, self.say, lane="pages")
-        answers = Answers(data)
+        limits = Limits() if settings.seconds_between else Limits(back_off=0.2)
+        client = _pages(settings, limits, self.say, dated=_dated(settings))
         return Source(
             client.get,
             answers,
@@ -108,19 +307,94 @@ class App:
             self.say,
             resources.categories(),
             _services(settings, limits, self.say),
-            lambda category, day: publish.earlier(settings.out, category, day),
+            lambda category, day: replace(self._editions(self._daily()), category=category).earlier(day),
             settings.second_opinion,
         )
+
+
+def _pages(settings: Settings, limits: Limits, say: Say, *, dated: bool = False) -> Client:
+    """Return the client for arXiv's pages; where answers are *dated*, our clock has to agree with arXiv's."""
+    pace, data = settings.seconds_between, data_folder(settings)
+    return Client(pace, data, settings.contact, settings.loopback, limits, say, lane="pages", dated=dated)
+
+
+def client(settings: Settings, say: Say, *, tries: int) -> Client:
+    """Return a client for arXiv's pages that tries so often and no more."""
+    return _pages(settings, Limits(tries=tries), say)
 
 
 def _services(settings: Settings, limits: Limits, say: Say) -> Services:
     """Return arXiv's other services; they share a pace of their own."""
     pace = settings.seconds_between if settings.pace is not None or settings.loopback else API_PACE
-    client = Client(pace, data_folder(settings), settings.contact, settings.loopback, limits, say, lane=_APIS)
+    client = Client(pace, data_folder(settings), settings.contact, settings.loopback, limits, say, lane=_APIS, dated=_dated(settings))
     if settings.arxiv_url == ARXIV:
         return Services(client.get)
     base = settings.arxiv_url
     return Services(client.get, base, base, base, back_off=0.2 if settings.loopback else 10.0)
+
+
+@cache
+def _renderer() -> Renderer:
+    """Return what writes pages: one for all runs, for to read its templates takes longer than to write a page."""
+    return Renderer(resources.folder("templates"))
+
+
+def _dated(settings: Settings) -> bool:
+    """Say whether our clock has to agree with arXiv's: it does not where the instant or arXiv itself is played."""
+    return settings.now is None and not settings.loopback
+
+
+def alerts(
+    settings: Settings, environment: Mapping[str, str], clock: Callable[[], datetime], warn: Say, database: Database | None = None
+) -> Alerts:
+    """Return what tells the operator; it tells nobody where neither a web-hook nor a mail server is set.
+
+    Raises:
+        SettingsError: a file with a secret cannot be used, or there is a mail server and no address of the operator.
+
+    """
+    hook, server = (secret(settings, name, environment) for name in ("webhook", "mail_server"))
+    if server and not settings.operator:
+        msg = "a mail server is set, and no mail address of the operator"
+        raise SettingsError(msg, advice="set operator, or leave mail_server out")
+    mail = Mail(Server.from_url(server), settings.mail_from or settings.operator, settings.operator) if server else None
+    hidden = secrets(settings, environment)
+    memory: Memory = FileMemory(data_folder(settings), warn)
+    if database is not None:
+        memory = StoreMemory(database, memory)
+    return Alerts(hook, mail, memory, clock, warn, lambda text: mask(text, hidden))
+
+
+def check_alerts(settings: Settings, environment: Mapping[str, str], warn: Say) -> None:
+    """Warn whoever reads along if the operator could not be told of a failure; no digest depends on it, and nobody is asked."""
+    try:
+        alerts(settings, environment, lambda: datetime.now(UTC), warn)
+    except SettingsError as exc:
+        warn(f"nobody could be told of a failure: {exc}")
+
+
+def _opened(settings: Settings, now: datetime, say: Say, *, make: bool) -> Database:
+    """Return the database; unless *make*, one that is not there yet is not made, and an empty one stands for it."""
+    data = data_folder(settings)
+    found = Database(address(settings.database, data), say)
+    if make or found.path is None or found.path.exists():
+        return found.open(before_upgrade=backups.before_upgrade(data, now, say))
+    return in_memory()
+
+
+@contextmanager
+def correcting(settings: Settings, say: Say, warn: Say) -> Iterator[Correcting]:
+    """Yield the corrections, for those who make no digest; no database is made for it.
+
+    Raises:
+        StoreError: the database cannot be used.
+
+    """
+    database = _opened(settings, settings.now or datetime.now(UTC), say, make=False)
+    try:
+        yield Correcting(database, data_folder(settings), warn)
+    finally:
+        database.close()
 
 
 def data_folder(settings: Settings) -> Path:
@@ -228,13 +502,15 @@ def train(  # noqa: PLR0913 - where from, where to, and what is said meanwhile
         lesson = training.Lesson(own.shelves, abstracts, own.filed, own=True, without_abstracts=True, taxonomy=own.taxonomy)
     else:
         reserved = frozenset(label.arxiv_id for label in resources.daily_reference())
+        with correcting(settings, say, warn) as kept:
+            corrected = {one.id: (one.topic, one.subtopic) for one in kept.listed()}
         lesson = training.Lesson(
             taxonomy.shelves(),
             abstracts,
             curating.by_catalogue(found, known, sections),
             daily=resources.daily_training(reserved),
             reserved=reserved,
-            corrections=corrections(data_folder(settings)),
+            corrections=corrected,
         )
     return training.teach(lesson, out, name=name, say=say, warn=warn)
 

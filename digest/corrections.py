@@ -48,23 +48,13 @@ class Correction:
         return "\t".join((self.id, self.shelf, *([str(self.made)] if self.made else [])))
 
 
-def corrections(data: Path) -> dict[str, tuple[str, str]]:
-    """Return topic and subtopic (empty if it was left open) of each corrected paper, by its identifier.
+def listed(data: Path) -> list[Correction]:
+    """Return the corrections in force, the newest last.
 
     The catalogue may have changed since: a shelf that it does not have is for the caller to leave out.
 
     Raises:
         SettingsError: the file cannot be read or understood; the message names it and the line.
-
-    """
-    return {kept.id: (kept.topic, kept.subtopic) for kept in listed(data)}
-
-
-def listed(data: Path) -> list[Correction]:
-    """Return the corrections in force, the newest last.
-
-    Raises:
-        SettingsError: as for `corrections`.
 
     """
     latest: dict[str, Correction] = {}

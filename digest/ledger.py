@@ -1,27 +1,21 @@
-"""What is known of each date, kept on disk: one small file for each category and date.
+"""What is known of a date of a category: a note. The store keeps them (`digest.store.days`).
 
-    days/cs.CV/2026-11-20.json      of one category        days/cs.CV+eess.IV/2026-11-20.json      of several in one digest
-
-A note is written whole or not at all. One that cannot be understood is named and taken for none; it stays as it is until the
-date is asked for again.
+The first releases kept each in a small file, ``days/cs.CV/2026-11-20.json``; these are read when a store is new.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
-
 from digest.core.domain import State
-from digest.errors import PublishError
-from digest.files import write_whole
 
 FOLDER = "days"
 FORMAT = 1
+UNSORTED = "no model: unclassified"
+"""Why a published date is not settled whose papers no model has seen."""
 _LARGEST = 2**22
 _T = TypeVar("_T")
 
@@ -63,82 +57,24 @@ class Note:
     """From when on it is worth asking again, if that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """All notes, in a folder of their own below the data folder."""
-
-    data: Path
-    warn: Callable[[str], None] = lambda _line: None
-    """Is told which note cannot be understood."""
-
-    @contextmanager
-    def turn(self, category: str, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold off other runs of *category*, so that of two at once the later one finds what the first has made.
-
-        *waiting* is called if another run is at work already. The lock ends with the process that holds it.
-        """
-        lock = FileLock(self.data / f"{category}.lock")
-        try:
-            Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                waiting()
-                lock.acquire()
-        except OSError:  # where nothing can be written, there is nothing to be found either
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def read(self, category: str, day: date) -> Note | None:
-        """Return the note of a date, None if there is none that can be understood."""
-        path = self._path(category, day)
+def old_notes(data: Path, warn: Callable[[str], None]) -> Iterator[Note]:
+    """Yield the notes that lie in small files below *data*, as the first releases kept them; *warn* is told which are damaged."""
+    for path in sorted(data.glob(f"{FOLDER}/*/[0-9]*-[0-9]*-[0-9]*.json")):
         try:
             with path.open("rb") as file:
-                note = _note(json.loads(file.read(_LARGEST)))
-        except FileNotFoundError:
-            return None
+                note = note_of(json.loads(file.read(_LARGEST)))
+            if (note.category, str(note.date)) != (path.parent.name, path.stem):
+                msg = f"it is that of {note.category} {note.date}"
+                raise ValueError(msg)  # noqa: TRY301 - one kind of damage like any other
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
-            self.warn(f"{path} is no note of a date ({exc or type(exc).__name__}); taken for none")
-            return None
-        if (note.category, note.date) != (category, day):
-            self.warn(f"{path} is the note of {note.category} {note.date}; taken for none")
-            return None
-        return note
+            warn(f"{path} is no note of a date ({exc or type(exc).__name__}); taken for none")
+            continue
+        yield note
 
-    def between(self, category: str, first: date, last: date) -> Iterator[Note]:
-        """Yield the notes of the dates from *first* to *last*, both included, the oldest first."""
-        try:
-            names = sorted(path.stem for path in self._path(category, first).parent.glob("[0-9]*-[0-9]*-[0-9]*.json"))
-        except OSError:
-            return
-        for name in names:
-            try:
-                day = date.fromisoformat(name)
-            except ValueError:
-                continue
-            if first <= day <= last and (note := self.read(category, day)):
-                yield note
 
-    def write(self, note: Note) -> None:
-        """Keep a note, in place of an older one of the same date.
-
-        Raises:
-            PublishError: it cannot be written; the older one is still there.
-
-        """
-        path = self._path(note.category, note.date)
-        try:
-            write_whole(path, (json.dumps({"format": FORMAT, **note_object(note)}, ensure_ascii=False, indent=1) + "\n").encode())
-        except OSError as exc:
-            msg = f"{path} cannot be written: {exc.strerror or exc}"
-            raise PublishError(msg, advice="choose another data folder with --data") from exc
-
-    def _path(self, category: str, day: date) -> Path:
-        return self.data / FOLDER / category / f"{day}.json"
+def storable(text: str) -> str:
+    """Return a text as a database takes it: a path of a file system may hold bytes that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def note_object(note: Note) -> dict[str, Any]:
@@ -147,7 +83,7 @@ def note_object(note: Note) -> dict[str, Any]:
         "category": note.category,
         "date": note.date.isoformat(),
         "state": note.state.value,
-        "reason": note.reason,
+        "reason": storable(note.reason),
         "advice": note.advice,
         "service": note.service,
         "reconstructed": note.reconstructed,
@@ -158,22 +94,22 @@ def note_object(note: Note) -> dict[str, Any]:
         "late": list(note.late),
         "provisional": note.provisional,
         "model": note.model,
-        "page": note.page,
+        "page": storable(note.page),
         "at": note.at.isoformat() if note.at else None,
         "attempts": note.attempts,
         "asked_again_after": note.asked_again_after.isoformat() if note.asked_again_after else None,
     }
 
 
-def _note(facts: Any) -> Note:  # noqa: ANN401 - whatever JSON holds
-    """Return the note that *facts* are.
+def note_of(facts: Any) -> Note:  # noqa: ANN401 - whatever JSON holds
+    """Return the note that *facts* are: those of `note_object`, perhaps with a format.
 
     Raises:
         ValueError, KeyError, TypeError: they are none.
 
     """
-    if facts["format"] != FORMAT:
-        msg = f"of format {facts['format']!r}"
+    if not isinstance(facts, dict) or facts.get("format", FORMAT) != FORMAT:
+        msg = "of an unknown format"
         raise ValueError(msg)
 
     def of(kind: type[_T], name: str) -> _T:

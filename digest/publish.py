@@ -8,6 +8,7 @@ from pathlib import Path
 
 from digest.core.domain import Kind
 from digest.errors import PublishError
+from digest.failpoints import reach
 from digest.files import write_whole
 
 _EARLIER_DAYS = 14
@@ -19,16 +20,17 @@ def page_path(out: Path, day: date, category: str) -> Path:
     return out / f"{day:%Y}" / f"{day}-{category}.md"
 
 
-def write(files: Sequence[tuple[Path, str]]) -> None:
-    """Write texts to paths, one after another, each whole.
+def write(files: Sequence[tuple[Path, bytes]], role: str) -> None:
+    """Write files, one after another, each whole; *role* is what they are: ``page``, ``json`` or ``index``.
 
     Raises:
         PublishError: one cannot be written; those before it are, and each still is whole.
 
     """
-    for path, text in files:
+    for path, content in files:
         try:
-            write_whole(path, text.encode())
+            write_whole(path, content, point=f"write-{role}-before-rename")
+            reach(f"written-{role}")
         except OSError as exc:
             msg = f"{path} cannot be written: {exc.strerror or exc}"
             raise PublishError(msg, advice="choose another folder with --out") from exc

@@ -1,15 +1,18 @@
 """What is asked for: the command line over the environment, the environment over a settings file, that over the defaults."""
 
 import datetime as dt
+import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from digest import addresses
+from digest import secrets as hidden
 from digest.core.domain import Kind
 from digest.core.edition import LAYOUTS
 from digest.errors import SettingsError, UsageError
@@ -22,8 +25,10 @@ API_PACE = 3.0
 ARXIV_PACE = 15.0
 """Seconds between two pages, the ``Crawl-delay`` of arXiv's robots.txt."""
 _CATEGORY = re.compile(r"[A-Za-z-]{2,12}(?:\.[A-Za-z-]{2,12})?")
-_LOOPBACK = re.compile(r"localhost|127(?:\.\d+){3}|::1")
 _LONGEST_PACE = 3600.0
+_LONGEST_WAIT = 24 * 365.0
+_LARGEST_SECRET = 4096
+_FASTEST = 1e6
 _INCLUDE = {"new": (Kind.NEW,), "cross": (Kind.CROSS,), "replaced": (Kind.REPLACED, Kind.REPLACED_CROSS)}
 _MOST_CATEGORIES = 10
 SOURCES = ("auto", "listing", "catchup", "recent", "feed", "api", "oai", "month")
@@ -47,12 +52,34 @@ class Settings:
     """Least seconds between two requests; None for arXiv's own, or none at all on loopback: see `seconds_between`."""
     now: dt.datetime | None = None
     """The instant to take for now; None for the clock of the machine."""
+    speed: float = 0.0
+    """How many times as fast as the machine's the clock runs from `now`, for replays of a schedule; 0 for one that stands still."""
     data: Path | None = None
     """Where arXiv's answers are kept; None for the user's data folder."""
+    database: str = field(default="", repr=False)
+    """Where what was announced and made is kept: a path, or a URL; empty for ``cvdigest.db`` in the data folder."""
+    database_file: Path | None = None
+    """The file that `database` was read from, if it was: its URL may hold a password."""
+    keep_answers: int = 400
+    """For how many days arXiv's raw answers are kept; 0 for ever."""
     model: Path | None = None
     """The folder of the model; None for the bundled one."""
     contact: str = ""
     """How arXiv can reach whoever runs this copy: an e-mail address or a web page, sent in the User-Agent."""
+    log: str = "auto"
+    """How progress is told: ``plain``, ``text`` or ``json``; ``auto`` for plain, or text where the program runs unattended."""
+    webhook: str = field(default="", repr=False)
+    """The address that is told what an operator should know; secret, like the next but one. See `secret`."""
+    webhook_file: Path | None = None
+    mail_server: str = field(default="", repr=False)
+    """Where letters are handed over: ``smtps://user:password@host``."""
+    mail_server_file: Path | None = None
+    mail_from: str = ""
+    """The sender of letters; "" for the operator."""
+    operator: str = ""
+    """The mail address of whoever runs this copy, for what an operator should know."""
+    alert_after: float = 6.0
+    """Hours that a date may wait before the operator is told."""
     date: dt.date | None = None
     """The date that arXiv prints; None for the newest."""
     sample: bool = False
@@ -67,7 +94,7 @@ class Settings:
     @property
     def loopback(self) -> bool:
         """Whether arXiv is played by this machine."""
-        return bool(_LOOPBACK.fullmatch(urlsplit(self.arxiv_url).hostname or ""))
+        return addresses.loopback(urlsplit(self.arxiv_url).hostname or "")
 
     @property
     def seconds_between(self) -> float:
@@ -150,6 +177,21 @@ def _pace(value: str | float) -> float:
     return seconds
 
 
+def _speed(value: str | float) -> float:
+    if isinstance(value, bool):
+        msg = "a speed is a number"
+        raise ValueError(msg)  # noqa: TRY004 - one kind of error for one kind of mistake
+    try:
+        times = float(value)
+    except ValueError as exc:
+        msg = f"{value!r} is no speed: how many times as fast"
+        raise ValueError(msg) from exc
+    if not 0 < times <= _FASTEST:
+        msg = f"{value} is no speed: more than 0, at most {_FASTEST:.0f} times as fast"
+        raise ValueError(msg)
+    return times
+
+
 def _instant(value: str | dt.datetime) -> dt.datetime:
     try:
         moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
@@ -209,11 +251,51 @@ def _path(value: str) -> Path:
     return Path(value).expanduser()
 
 
+def _database(value: str) -> str:
+    if not value or "\0" in value:
+        msg = "that is neither a path nor a URL"  # which may hold a password
+        raise ValueError(msg)
+    return addresses.database(value)
+
+
+def _days(value: str | int) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,6}", str(value)):
+        msg = f"{value!r} is no number of days"
+        raise ValueError(msg)
+    return int(value)
+
+
 def _contact(value: str) -> str:
     if not value.isascii() or not value.isprintable() or set(value) & set("()\\"):
         msg = f"{value!r} cannot stand in a User-Agent"
         raise ValueError(msg)
     return value
+
+
+def _log(value: str) -> str:
+    if value not in _LOGS:
+        msg = f"{value!r} is no way to tell progress; there are {', '.join(_LOGS)}"
+        raise ValueError(msg)
+    return value
+
+
+_LOGS = ("auto", "plain", "text", "json")
+
+
+def _mail_server(value: str) -> str:
+    addresses.mail_server(value)
+    return value
+
+
+def _hours(value: str | float) -> float:
+    try:
+        hours = float("nan") if isinstance(value, bool) else float(value)
+    except ValueError:
+        hours = float("nan")
+    if not 0 < hours <= _LONGEST_WAIT:
+        msg = f"{value!r} is no number of hours: more than 0, at most {_LONGEST_WAIT:.0f}"
+        raise ValueError(msg)
+    return hours
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -226,9 +308,21 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "arxiv_url": _url,
     "pace": _pace,
     "now": _instant,
+    "speed": _speed,
     "data": _path,
+    "database": _database,
+    "database_file": _path,
+    "keep_answers": _days,
     "model": _path,
     "contact": _contact,
+    "log": _log,
+    "webhook": addresses.webhook,
+    "webhook_file": _path,
+    "mail_server": _mail_server,
+    "mail_server_file": _path,
+    "mail_from": addresses.mailbox,
+    "operator": addresses.mailbox,
+    "alert_after": _hours,
     "date": _date,
     "sample": _flag,
     "json": _flag,
@@ -236,8 +330,13 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "debug": _flag,
 }
 assert set(_READERS) == {field.name for field in fields(Settings)}  # noqa: S101 - a slip of ours, not of a user's
+_SECRET = {"webhook": addresses.webhook, "mail_server": addresses.mail_server, "database": _database}
+"""What may be read from a file of its own, and is quoted by no message."""
 _NOT_TEXT = {
+    "alert_after": (int, float),
     "pace": (int, float),
+    "speed": (int, float),
+    "keep_answers": (int,),
     "include": (list,),
     "category": (list,),
     "now": (dt.datetime,),
@@ -246,10 +345,11 @@ _NOT_TEXT = {
 }
 
 
-def read(options: Mapping[str, Any], environment: Mapping[str, str], files: tuple[Path, ...]) -> Settings:
+def read(options: Mapping[str, Any], environment: Mapping[str, str], files: tuple[Path, ...], without: Container[str] = ()) -> Settings:
     """Return the settings.
 
     *options* come from the command line, by field; None means not given. The first of *files* that is there is read.
+    The variables and the keys of the file in *without* are passed over.
 
     Raises:
         UsageError: an option is malformed.
@@ -259,14 +359,15 @@ def read(options: Mapping[str, Any], environment: Mapping[str, str], files: tupl
     found = Settings()
     path = next((path for path in files if path.is_file()), None)
     if path is not None:
-        found = _from_file(found, path)
+        found = _from_file(found, path, without)
     for name in _READERS:
-        if value := environment.get(PREFIX + name.upper()):
+        variable = PREFIX + name.upper()
+        if variable not in without and (value := environment.get(variable)):
             try:
                 found = replace(found, **{name: _READERS[name](value)})
             except (ValueError, TypeError) as exc:
-                msg = f"{PREFIX}{name.upper()}: {exc}"
-                raise SettingsError(msg) from exc
+                msg = f"{variable}: {exc}"
+                raise _about(variable, msg) from exc
     for name, value in options.items():
         if value is not None:
             try:
@@ -274,10 +375,20 @@ def read(options: Mapping[str, Any], environment: Mapping[str, str], files: tupl
             except (ValueError, TypeError) as exc:
                 msg = f"--{name.replace('_', '-')}: {exc}"
                 raise UsageError(msg) from exc
-    return found
+    if found.database_file is None:
+        return found
+    if options.get("database") is not None:  # what is typed counts
+        return replace(found, database_file=None)
+    return replace(found, database=secret(found, "database", environment))
 
 
-def _from_file(found: Settings, path: Path) -> Settings:
+def _about(culprit: str, message: str) -> SettingsError:
+    error = SettingsError(message)
+    error.culprit = culprit
+    return error
+
+
+def _from_file(found: Settings, path: Path, without: Container[str]) -> Settings:
     try:
         text = path.read_text("utf-8-sig")
         table = tomllib.loads(text)
@@ -289,19 +400,21 @@ def _from_file(found: Settings, path: Path) -> Settings:
         msg = f"{path}:{line[1] if line else text.count(chr(10)) + 1}: {exc}"
         raise SettingsError(msg) from exc
     for key, value in table.items():
+        if key in without:
+            continue
         name = key.replace("-", "_")
         where = f"{path}:{_line(text, key)}"
         if name not in _READERS:
             msg = f"{where}: there is no setting {key!r}; there are {', '.join(_READERS)}"
-            raise SettingsError(msg)
+            raise _about(key, msg)
         if not isinstance(value, (str, *_NOT_TEXT.get(name, ()))):
-            msg = f"{where}: {key} cannot be {value!r}"
-            raise SettingsError(msg)
+            msg = f"{where}: {key} cannot be " + (f"a {type(value).__name__}" if name in _SECRET else f"{value!r}")
+            raise _about(key, msg)
         try:
             found = replace(found, **{name: _READERS[name](value)})
         except (ValueError, TypeError) as exc:
             msg = f"{where}: {key}: {exc}"
-            raise SettingsError(msg) from exc
+            raise _about(key, msg) from exc
     return found
 
 
@@ -309,3 +422,56 @@ def _line(text: str, key: str) -> int:
     """Return the line on which a key of the top level is set; TOML's reader does not tell."""
     pattern = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
     return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)
+
+
+# -- secrets: given as they are, or in a file that only their owner can read -------------------------------------------
+
+
+def secret(found: Settings, name: str, environment: Mapping[str, str]) -> str:
+    """Return the setting ``webhook``, ``mail_server`` or ``database``, out of its file if that is set; "" if neither is.
+
+    Raises:
+        SettingsError: both are set, or the file cannot be read, or others than its owner can read it, or what is in it is
+            malformed.
+
+    """
+    value: str = getattr(found, name)
+    path: Path | None = getattr(found, f"{name}_file")
+    if path is None:
+        return value
+    if value:
+        msg = f"{name} and {name}_file are both set"
+        raise SettingsError(msg, advice="leave one of them out")
+    return _out_of_file(name, path, environment)
+
+
+def secrets(found: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what of the settings is never to be said; files that cannot be used hold nothing."""
+    told: list[str] = [*hidden.of_database(found.database)]
+    for name, parts in (("webhook", hidden.of_webhook), ("mail_server", hidden.of_login)):
+        told += parts(getattr(found, name))
+        path = getattr(found, f"{name}_file")
+        with suppress(SettingsError):
+            told += parts(_out_of_file(name, path, environment)) if path else ()
+    return tuple(dict.fromkeys(told))
+
+
+def _out_of_file(name: str, path: Path, environment: Mapping[str, str]) -> str:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(_LARGEST_SECRET).decode().strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        msg = f"{name}_file: {path} cannot be read: {exc.strerror if isinstance(exc, OSError) else 'it is no text'}"
+        raise SettingsError(msg) from None  # an error of decoding would quote the secret in a traceback
+    # systemd hands credentials over in a folder that only the service can enter; their own mode says nothing.
+    handed = environment.get("CREDENTIALS_DIRECTORY")
+    if os.name == "posix" and mode & 0o077 and not (handed and path.is_relative_to(handed)):
+        msg = f"{name}_file: others than its owner can read or change {path}"
+        raise SettingsError(msg, advice=f"chmod 600 {path}")
+    try:
+        _SECRET[name](text)
+    except ValueError as exc:
+        msg = f"{name}_file: {path}: {exc}"
+        raise SettingsError(msg) from None
+    return text

@@ -16,7 +16,7 @@ from pathlib import Path
 from digest.arxiv import feed, pages
 from digest.arxiv.answers import Answers, Fetch, fingerprint
 from digest.arxiv.client import Answer
-from digest.arxiv.pages import FILE_ADVICE, OLDER_ADVICE, Pages, Reading
+from digest.arxiv.pages import FILE_ADVICE, LEAVE_OUT, OLDER_ADVICE, Pages, Reading
 from digest.athand import AtHand
 from digest.core import checks
 from digest.core.announcements import FIRST_DATE, ITHACA, Calendar, announcement_instant
@@ -169,6 +169,7 @@ class Source:
             except SourceError as exc:
                 if len(names) == 1:
                     raise
+                exc.advice = _unnamed(exc)
                 self.say(f"{_NAMES[name]}: {exc}")
                 first = first or exc
                 silent.update([host] if type(exc) is UnreachableError else [])
@@ -347,7 +348,7 @@ class Source:
             raise NotYetError(msg, advice="try again later")
         if found.full:
             msg = f"the feed of {category} holds {found.rows} entries, which is the most that a feed has, so there may be more"
-            raise IncompleteError(msg, advice="the listing has all of them: leave --source out")
+            raise IncompleteError(msg, advice=f"the listing has all of them: {LEAVE_OUT}")
         self._not_repeated(day, found.entries, provenance)
         self.answers.keep(answer, day)
         remarks = tuple(f"the feed's entry of {name} could not be read: {what}" for name, what in found.faults)
@@ -439,6 +440,13 @@ class Source:
             self.answers.forget(self.services.feed_url(announcement.category), day)
         msg = f"the newest paper on the {service} of {day} came in on {last:%Y-%m-%d %H:%M} UTC, before that date's first submissions"
         raise pages.stale(msg, day, advice="arXiv may show an old list under a new date: try again later")
+
+
+def _unnamed(error: SourceError) -> str:
+    """Return the advice of an error where no source was named, so that none can be left out."""
+    if LEAVE_OUT not in error.advice:
+        return error.advice
+    return FILE_ADVICE if isinstance(error, OutOfReachError) else ""
 
 
 def _final(name: str, error: SourceError, day: date) -> bool:

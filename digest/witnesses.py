@@ -18,7 +18,7 @@ from digest.arxiv.oai import Record
 from digest.core import checks
 from digest.core.announcements import ITHACA, Calendar, announcement_instant
 from digest.core.domain import Announcement, Check, Kind, Paper
-from digest.errors import DigestError, ForbiddenError, SourceError
+from digest.errors import ClockError, DigestError, ForbiddenError, SourceError
 from digest.services import Services
 
 JOIN = "+"
@@ -56,6 +56,8 @@ class Witnesses:
             asked = not refused and (ask or (complete and name == "api"))
             try:
                 found, check = hear(found, now, ask=asked)
+            except ClockError:
+                raise
             except ForbiddenError as exc:
                 refused = f"{exc}; the digest is made without what it would have told"
             except DigestError as exc:

@@ -127,7 +127,7 @@ class Worked:
             raise NotYetError(msg, advice="try again later")
         if not found.records and now > window.announced + _UNTOUCHED:
             msg = f"OAI-PMH has no records that were last changed on {day}, which says nothing about so old a date"
-            raise OutOfReachError(msg, advice="leave --source out")
+            raise OutOfReachError(msg, advice=pages.LEAVE_OUT)
         if not found.records:
             return self._none(category, day, provenance)
         moments = {record.paper.id: record.versions[0] for record in found.records if record.versions}

@@ -1,4 +1,7 @@
-"""The reference material that some tests read: real pages and labelled papers, which are not part of the project."""
+"""What tests lie on: the project's own folder, the environment of a child, and reference material that is not part of the project.
+
+The latter are real pages and labelled papers, which some tests read.
+"""
 
 import os
 from pathlib import Path
@@ -6,6 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def clean_environment(folder: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a child: no setting of whoever runs the tests is in it, nor one in a file; *more* is added.
+
+    *folder* is where the child would look for settings of its user.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CVDIGEST_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder), "OPENBLAS_NUM_THREADS": "1", **more}
 
 
 def _folder() -> Path:

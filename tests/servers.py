@@ -168,6 +168,19 @@ def drips(content: bytes, *, size: int = 3, every: float = 0.1) -> Script:
     return script
 
 
+def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
+    """Wait until something holds; say whether it does.
+
+    The bound is generous: only a failing test waits for so long.
+    """
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(0.02)
+    return True
+
+
 # -- a server that looks at its watch ------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest import resources
-from digest.core.announcements import Calendar
+from digest.core.announcements import Calendar, announcement_instant
+from tests import truth
 from tests.reference import shared
 
 CALENDAR = resources.calendar()
@@ -30,6 +31,46 @@ def test_known_announcements() -> None:
 
         expected = (moment(vector["announced"]), moment(vector["start"]), moment(vector["end"]))
         assert expected == (window.announced, window.start, window.end), vector
+
+
+SUMMER = (
+    "2016-03-14", "2016-11-04", "2021-03-15", "2021-11-05", "2023-07-04", "2025-06-19", "2026-03-09", "2026-07-03", "2026-10-30",
+    "2027-03-15", "2027-11-05", "2032-03-15", "2032-11-05", "2036-03-10", "2036-10-31",
+)  # fmt: skip
+WINTER = (
+    "2016-03-11", "2016-11-07", "2016-11-24", "2018-12-27", "2020-12-29", "2021-03-12", "2021-11-08", "2026-01-01", "2026-03-06",
+    "2026-11-02", "2026-11-30", "2027-03-12", "2027-11-08", "2032-03-12", "2032-11-08", "2036-03-07", "2036-11-03",
+)  # fmt: skip
+
+
+def test_announcements_around_changes_of_the_clock() -> None:
+    """The Fridays before and the Mondays after a change, and dates beside holidays: 20:00 in Ithaca is 00:00 or 01:00 UTC."""
+    found = {str(day): announcement_instant(day) for day in map(date.fromisoformat, (*SUMMER, *WINTER))}
+
+    assert found == {day: moment(f"{day}T00:00Z") for day in SUMMER} | {day: moment(f"{day}T01:00Z") for day in WINTER}
+    assert [day for day in found if CALENDAR.closure(date.fromisoformat(day))] == []
+    assert [CALENDAR.window(date.fromisoformat(day)).announced for day in found] == list(found.values())
+
+
+COUNTS = {
+    2016: 258, 2017: 259, 2018: 256, 2019: 257, 2020: 256, 2021: 261, 2022: 260, 2023: 251, 2024: 253, 2025: 252, 2026: 253,
+    2027: 260, 2028: 260, 2029: 261, 2030: 261, 2031: 261, 2032: 262, 2033: 260, 2034: 260, 2035: 261, 2036: 262,
+}  # fmt: skip
+"""Mondays to Fridays of a year without those whose evening before is in the table of holidays."""
+
+
+@pytest.mark.parametrize("year", COUNTS)
+def test_the_announcements_of_a_year(year: int) -> None:
+    """The dates of a year, and each instant, are those that follow from the rules without any data about time zones."""
+    expected = truth.dates(date(year, 1, 1), date(year, 12, 31))
+    found, day = [], CALENDAR.next_date(date(year - 1, 12, 31))
+    while day.year == year:
+        found.append(day)
+        day = CALENDAR.next_date(day)
+
+    assert len(found) == COUNTS[year]
+    assert found == expected
+    assert [announcement_instant(day) for day in found] == [truth.announced(day) for day in expected]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A range of dates is made, the oldest first, each asked for once; and what comes later is told."""
 
 import dataclasses
-import json
 import os
 import pty
 import re
@@ -21,6 +20,8 @@ import pytest
 from digest import resources
 from digest.app import App
 from digest.core.domain import Announcement, Check, Entry, Kind, Paper, Provenance, State
+from digest.days import Work
+from digest.errors import IncompleteError
 from digest.ledger import Note
 from digest.settings import Settings
 from tests import pages, servers, weeks
@@ -103,6 +104,7 @@ def test_arxiv_goes_away(program: Program, arxiv: servers.Arxiv) -> None:
     assert (done.status, arxiv.asked[asked:]) == (0, ALL[3:])
 
 
+@pytest.mark.slow
 def test_one_silence_is_no_reason_to_stop(program: Program, arxiv: servers.Arxiv) -> None:
     """A single date that arXiv does not serve waits, and the others are made."""
     arxiv.pages[address(ANNOUNCED[1])] = (500, b"", {})
@@ -202,7 +204,7 @@ def test_ctrl_c(program: Program, arxiv: servers.Arxiv) -> None:
     arxiv.pages[address(ANNOUNCED[2])] = whole
 
     assert (process.returncode, said.splitlines()[-1]) == (130, "cvdigest: interrupted; run it again to go on")
-    assert (program.page(ANNOUNCED[1]).is_file(), program.note(ANNOUNCED[2]).exists()) == (True, False)
+    assert (program.page(ANNOUNCED[1]).is_file(), program.noted(ANNOUNCED[2])) == (True, {})
     assert program("backfill", *RANGE).status == 0
     assert arxiv.asked == [*ALL[:3], *ALL[2:]]
 
@@ -213,12 +215,12 @@ def test_ctrl_c(program: Program, arxiv: servers.Arxiv) -> None:
 def test_progress(program: Program) -> None:
     """Plain lines say how far it is; --quiet says nothing at all."""
     assert "· 10 of 10; 2026-11-20 published: 4 announced, 3 listed; from listing" in program("backfill", *RANGE).err.splitlines()
-    shutil.rmtree(program.folder / "out")
     quiet = program("backfill", *RANGE, "--quiet")
 
     assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_on_a_terminal(program: Program) -> None:
     """A bar shows how far it is and how long it will take; the summary is a table that fits into the terminal."""
     said, shown = pty.openpty(), pty.openpty()
@@ -355,10 +357,10 @@ def test_papers_that_have_gone(program: Program, arxiv: servers.Arxiv) -> None:
 def test_another_choice_of_kinds_is_no_late_paper(program: Program) -> None:
     """Papers of a kind that the page did not list before have not come later."""
     program("run", "--include", "new")
-    done = program("run", "--include", "new,cross,replaced")
+    done = program("run", "--include", "new,cross,replaced", "--again")
 
     assert "came later" not in done.err
-    assert json.loads(program.note(LAST).read_text("utf-8"))["late"] == []
+    assert program.noted(LAST)["late"] == []
 
 
 def test_a_published_date_stays_so(program: Program, arxiv: servers.Arxiv) -> None:
@@ -384,10 +386,18 @@ class Tried:
         """Make it, and return what is known of its date then."""
         out, data = self.program.folder / "out", self.program.folder / "data"
         now = datetime(2026, 11, 20, hour, tzinfo=UTC)
-        app = App(Settings(out=out, data=data, model=out), now, lambda _line: None, self.said.append)
-        days = app.days()
-        days.run(announcement.date, now, lambda: announcement, app._made)
-        return days.known(announcement.date, now)
+        settings = Settings(out=out, data=data, model=out)
+        with App(settings, now, lambda _line: None, self.said.append) as app:
+            days, daily = app.days(), app._daily()
+            work = Work(
+                lambda *, opinions: announcement,  # noqa: ARG005 - it has none
+                lambda found: daily.draft(found, layout=settings.layout, include=settings.include),
+                list,
+                app._editions(daily),
+                lambda _line: None,
+            )
+            days.run(announcement.date, now, work, again=True)
+            return days.known(announcement.date, now)
 
 
 @pytest.fixture
@@ -400,6 +410,15 @@ def announced(*names: str, **more: Any) -> Announcement:
     """Return an announcement of papers by their identifiers."""
     entries = tuple(Entry(Paper(name, "A Title", "Text.", ("Ada Example",), ("cs.CV",)), Kind.NEW) for name in names)
     return Announcement("cs.CV", ANNOUNCED[0], entries, Provenance("catchup"), **more)
+
+
+def test_what_is_worked_out_does_not_replace_a_stated_none(tried: Tried) -> None:
+    """Where arXiv stated that there is no announcement, a reconstruction changes nothing."""
+    tried(announced(reason="arXiv announced no updates"))
+    with pytest.raises(IncompleteError, match="there is none, is kept"):
+        tried(announced("2611.00001", reconstructed=True))
+
+    assert tried.program.noted(ANNOUNCED[0])["state"] == "none"
 
 
 def test_what_other_services_say(tried: Tried) -> None:
@@ -445,8 +464,8 @@ def test_a_date_without_an_announcement_stays_so(program: Program, arxiv: server
     program("run", "--date", str(WITHOUT[0]))
     shutil.rmtree(program.folder / "data" / "answers")
     arxiv.pages[address(WITHOUT[0])] = (404, b"", {})
-    failed = program("run", "--date", str(WITHOUT[0]))
-    note = json.loads(program.note(WITHOUT[0]).read_text("utf-8"))
+    failed = program("run", "--again", "--date", str(WITHOUT[0]))
+    note = program.noted(WITHOUT[0])
 
     assert (failed.status, note["state"], note["attempts"]) == (1, "none", 2)
     assert "no updates" in note["reason"]
@@ -483,21 +502,10 @@ def test_what_is_settled(tmp_path: Path, note: Note, days: int, source: str, *, 
 # -- what is kept ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_damaged_note(program: Program, arxiv: servers.Arxiv) -> None:
-    """A damaged note is named and mended by the next attempt, which needs no question to arXiv."""
-    program("backfill", *RANGE)
-    whole = program.note(ANNOUNCED[0]).read_bytes()
-    program.note(ANNOUNCED[0]).write_bytes(whole[:40])
-    done = program("backfill", *RANGE)
-
-    assert (done.status, len(arxiv.asked), program.note(ANNOUNCED[0]).read_bytes()) == (0, len(ALL), whole)
-    assert f"{program.note(ANNOUNCED[0])} is no note of a date" in done.err
-
-
-def test_pages_from_before_there_were_notes(program: Program, arxiv: servers.Arxiv) -> None:
+def test_pages_from_before_there_was_a_database(program: Program, arxiv: servers.Arxiv) -> None:
     """They are noted without asking arXiv again."""
     program("backfill", *RANGE)
-    shutil.rmtree(program.folder / "data" / "days")
+    (program.folder / "data" / "cvdigest.db").unlink()
     done = program("backfill", *RANGE, "--json")
 
     assert (done.status, len(arxiv.asked)) == (0, len(ALL))
@@ -515,14 +523,14 @@ def test_a_page_from_before_there_were_notes_that_cannot_be_renewed(program: Pro
     assert (failed.status, known["state"], known["settled"], known["attempts"]) == (1, "published", False, 1)
 
 
-def test_notes_that_cannot_be_written(program: Program) -> None:
-    """A digest is made without its note, with a warning."""
-    (program.folder / "data").mkdir()
-    (program.folder / "data" / "days").write_text("in the way", "utf-8")
+def test_a_database_that_cannot_be_made(program: Program) -> None:
+    """It is an error that names it, before anybody is asked."""
+    (program.folder / "data").write_text("in the way", "utf-8")
     done = program("run")
 
-    assert (done.status, program.page(LAST).is_file()) == (0, True)
-    assert "warning: the state of 2026-11-20 is not noted: " in done.err
+    assert (done.status, program.page(LAST).exists()) == (1, False)
+    assert "cannot be opened" in done.err
+    assert "--database" in done.err
 
 
 def test_what_is_no_outcome_of_a_date(program: Program, tmp_path: Path) -> None:
@@ -538,7 +546,7 @@ def test_a_file_that_is_published(program: Program, tmp_path: Path) -> None:
     """The page of a file is noted as any other."""
     (tmp_path / "page.html").write_bytes(weeks.page(ANNOUNCED[0]))
     program("run", "--source", f"file:{tmp_path / 'page.html'}")
-    note = json.loads(program.note(ANNOUNCED[0]).read_text("utf-8"))
+    note = program.noted(ANNOUNCED[0])
 
     assert (note["state"], note["service"], note["entries"]) == ("published", "file", 4)
 
@@ -548,7 +556,7 @@ def test_the_newest_that_fails(program: Program, arxiv: servers.Arxiv) -> None:
     arxiv.pages[address(LAST)] = b"<html><h1>Sorry</h1></html>"
     program("run")
 
-    assert json.loads(program.note(LAST).read_text("utf-8"))["state"] == "failed"
+    assert program.noted(LAST)["state"] == "failed"
 
 
 def test_the_model_is_read_once(arxiv: servers.Arxiv, tmp_path: Path) -> None:
@@ -573,7 +581,7 @@ def test_the_newest_paper_is_an_older_one(program: Program, arxiv: servers.Arxiv
     assert f"**Disagreement**: {told}" in program.page(LAST).read_text("utf-8")
 
     asked = len(arxiv.asked)
-    again = program("run")
+    again = program("run", "--again")
     assert (again.status, told in again.err, len(arxiv.asked)) == (0, True, asked)
     assert {name: body for name, body in program.files().items() if name.startswith("out")} == files
 
@@ -614,4 +622,4 @@ def test_another_category(program: Program, arxiv: servers.Arxiv) -> None:
     program("backfill", "--from", "2026-11-20", "--category", "cs.RO")
 
     assert arxiv.asked == [address(LAST), "/list/cs.RO/new"]
-    assert sorted(path.parent.name for path in (program.folder / "data" / "days").rglob("*.json")) == ["cs.CV", "cs.RO"]
+    assert [program.noted(day, category)["entries"] for category in ("cs.CV", "cs.RO")] == [4, 1]

@@ -148,6 +148,7 @@ def test_the_card_of_another_model(taught: Path, evaluate: Callable[..., int], c
     assert re.search(r"was measured for the model toy \([0-9a-f]{12}\), not for new \([0-9a-f]{12}\)", said.err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -235,6 +236,7 @@ def test_a_title_in_both_is_found_however_it_is_written() -> None:
     assert "taught 1 of the papers" in faults({"titles_sha256": titles_sha256("Daily one")}, ("Daily one",), ("DAILY: one",))[0]
 
 
+@pytest.mark.slow
 def test_a_list_of_checksums_proves_it() -> None:
     """Whole or shortened, the checksums of what was taught must have none of what measures."""
     test = next(row["title"] for row in rows() if training.is_test(row))

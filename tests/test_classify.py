@@ -94,6 +94,7 @@ def test_lines_in_lines_out() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2", "3"])
 def test_any_number_of_processes_gives_the_same_bytes(tmp_path: Path, jobs: str) -> None:
     """The order is that of the input, and the bytes are those of one process, for a file, a gzipped one and a pipe."""
@@ -197,6 +198,7 @@ def test_marks_and_ends_that_editors_leave() -> None:
     assert b"\xef" not in done.content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 3, 3000])
 def test_the_first_bad_line_ends_it(tmp_path: Path, count: int) -> None:
     """In a short input and in a shared one, all lines before the bad one are written, in order, and the status is 2."""
@@ -272,6 +274,7 @@ def test_many_null_abstracts_are_two_warnings() -> None:
 # -- ends that nobody asked for ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_reader_that_goes_away(tmp_path: Path, jobs: str) -> None:
     """A pipe that is closed early ends the work without a word."""
@@ -323,6 +326,7 @@ def under_way() -> tuple[subprocess.Popen[bytes], list[int]]:
     return process, found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 def test_ctrl_c() -> None:
     """Ctrl-C reaches every process of the group, and ends all of them with one line."""
@@ -334,6 +338,7 @@ def test_ctrl_c() -> None:
     assert not [number for number in found if Path(f"/proc/{number}").exists()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 def test_a_helper_that_dies() -> None:
     """A process that is killed, as one is when memory is short, ends the work with one line that says what to do."""

@@ -1,7 +1,6 @@
 """The program as a user meets it: a process, its files, what it says and its exit status."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from digest import __version__, cli, resources
 from digest.settings import Settings
 from tests import pages, servers
 from tests.pages import Fake
-from tests.reference import ROOT, recorded, shared
+from tests.reference import ROOT, clean_environment, recorded, shared
 
 FRIDAY = date(2026, 11, 20)
 FAKES = (
@@ -74,20 +73,13 @@ def arxiv() -> Iterator[servers.Arxiv]:
 @pytest.fixture
 def program(tmp_path: Path, arxiv: servers.Arxiv) -> Program:
     """Return the program, turned towards the server that plays arXiv."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CVDIGEST_")}
     home = tmp_path / "home"
     home.mkdir()
     return Program(
         tmp_path,
-        kept
-        | {
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(home),
-            "XDG_CONFIG_HOME": str(home / "config"),
-            "XDG_DATA_HOME": str(home / "data"),
-            "CVDIGEST_ARXIV_URL": arxiv.url,
-            "CVDIGEST_NOW": NOW,
-        },
+        clean_environment(
+            home / "config", HOME=str(home), XDG_DATA_HOME=str(home / "data"), CVDIGEST_ARXIV_URL=arxiv.url, CVDIGEST_NOW=NOW
+        ),
     )
 
 
@@ -117,6 +109,7 @@ def test_a_run(program: Program) -> None:
     assert "\x1b" not in done.out + done.err
 
 
+@pytest.mark.slow
 def test_the_same_bytes(program: Program, arxiv: servers.Arxiv) -> None:
     """A second run asks arXiv nothing and leaves the same bytes, whatever the hash seed and the time zone."""
     program("run")
@@ -152,6 +145,7 @@ def test_numbers_are_those_of_the_page(program: Program) -> None:
         assert f"### {entry['number']}.{entry['title']}  [ :arrow_down: ](https://arxiv.org/pdf/{entry['id']}.pdf)" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("include", "expected"), [("new", 2), ("cross", 1), ("replaced", 2), ("new,cross,replaced", 5)])
 def test_include(program: Program, include: str, expected: int) -> None:
     """--include chooses the kinds; replaced means both kinds of replacement."""
@@ -209,6 +203,7 @@ def test_without_a_model(program: Program, tmp_path: Path) -> None:
     assert "## Unclassified" in program.tree()["2026/2026-11-20-cs.CV.md"].decode()
 
 
+@pytest.mark.slow
 def test_a_model_for_another_catalogue(program: Program, tmp_path: Path) -> None:
     """A model that sorts into topics of another catalogue is not used, and no paper is lost."""
     shutil.copytree(resources.folder("models") / "default", tmp_path / "model")
@@ -231,6 +226,7 @@ def test_nothing_to_list(program: Program, arxiv: servers.Arxiv) -> None:
     assert "## Contents" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams(program: Program, closed: str) -> None:
     """Without standard output or standard error the files are made all the same."""
@@ -241,6 +237,7 @@ def test_closed_streams(program: Program, closed: str) -> None:
     assert (done.returncode, len(program.tree())) == (0, 3)
 
 
+@pytest.mark.slow
 def test_a_full_device(program: Program) -> None:
     """A standard output that cannot be written is one line, and the files are made."""
     command = f"{sys.executable} -m digest run >/dev/full"
@@ -250,6 +247,7 @@ def test_a_full_device(program: Program) -> None:
     assert done.stderr.splitlines()[-1].startswith("cvdigest: standard output cannot be written: ")
 
 
+@pytest.mark.slow
 def test_another_encoding(program: Program, arxiv: servers.Arxiv) -> None:
     """JSON is UTF-8 whatever the locale."""
     arxiv.pages["/list/cs.CV/new"] = pages.new([Fake("2611.00001", "Straße", authors=("Łukasz Ünal",))], FRIDAY)
@@ -343,6 +341,7 @@ def test_the_pace_in_force(url: str, pace: float | None, seconds: float) -> None
     assert Settings(arxiv_url=url, pace=pace).seconds_between == seconds
 
 
+@pytest.mark.slow
 def test_a_category_that_arxiv_does_not_know(program: Program, arxiv: servers.Arxiv) -> None:
     """arXiv's own answer decides which categories there are."""
     arxiv.pages["/list/cs.XX/new"] = (400, b"<html><h1>Invalid archive or category: cs.XX</h1></html>", {})
@@ -357,6 +356,7 @@ def test_unreachable(program: Program) -> None:
     check_failure(program("run", "--arxiv-url", "http://127.0.0.1:9"), 69, "cannot be reached")
 
 
+@pytest.mark.slow
 def test_busy(program: Program, arxiv: servers.Arxiv) -> None:
     """An arXiv that stays busy is asked a few times and ends with 69."""
     arxiv.pages["/list/cs.CV/new"] = (503, b"busy", {})
@@ -405,7 +405,7 @@ def test_a_data_folder_that_is_a_file(program: Program) -> None:
     """A data folder that cannot be written ends with 1 and names itself."""
     (program.folder / "data").write_text("in the way", "utf-8")
 
-    check_failure(program("run", "--data", "data"), 1, "the data folder data cannot be written.*--data")
+    check_failure(program("run", "--data", "data"), 1, "data/cvdigest.db cannot be opened.*--data")
 
 
 def test_settings_in_a_file(program: Program) -> None:
@@ -418,6 +418,7 @@ def test_settings_in_a_file(program: Program) -> None:
     assert not (program.folder / "from-file").exists()
 
 
+@pytest.mark.slow
 def test_what_is_said_can_be_set(program: Program) -> None:
     """A date, JSON and silence can be set in a file and by variables too; an option of the command line wins."""
     (program.folder / "cvdigest.toml").write_text("json = true\nquiet = true\ndate = 2026-11-19\n", "utf-8")
@@ -503,6 +504,7 @@ def test_a_run_does_not_load_scikit_learn(program: Program) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away(program: Program) -> None:
     """A pipe that is closed early is no error worth a traceback."""
     command = f"{sys.executable} -m digest run --json | head -c 10"
@@ -523,6 +525,7 @@ def test_letters_in_errors_do_not_steer_the_terminal(program: Program, arxiv: se
 # -- on recorded answers ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("day", "count"),
     [(9, 71), (10, 263), (11, 94), (12, 85), (13, 104), (17, 301), (18, 118), (20, 104), (16, 0), (19, 0)],

@@ -111,6 +111,7 @@ def test_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "0 papers, 0 lines that look like papers and could not be read\n"
 
 
+@pytest.mark.slow
 def test_a_list_behind_an_address(capsys: pytest.CaptureFixture[str]) -> None:
     """It is fetched and shown; a page that shows a list is refused, and so is what is not there."""
     with servers.arxiv() as server:

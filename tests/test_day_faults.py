@@ -152,7 +152,7 @@ def check_refused(arxiv: Day, folder: Path, error: type[DigestError], said: str,
 def check_waits(program: Program, *, asked_for: str = str(FRIDAY)) -> None:
     """Assert that the program says by its status and by its notes that the date waits, and leaves no page."""
     done = program("run", "--date", asked_for)
-    note = json.loads(program.note(date.fromisoformat(asked_for)).read_text("utf-8"))
+    note = program.noted(date.fromisoformat(asked_for))
 
     assert (done.status, note["state"]) == (75, "waiting")
     assert note["reason"]
@@ -191,7 +191,7 @@ def test_23_closed(arxiv: Day, tmp_path: Path, program: Program, day: date, why:
 
     program.now = f"{noon:%Y-%m-%dT%H:%MZ}"
     done = program("run", "--date", str(day))
-    assert (done.status, json.loads(program.note(day).read_text("utf-8"))["state"]) == (0, "none")
+    assert (done.status, program.noted(day)["state"]) == (0, "none")
     assert not program.page(day).exists()
     assert arxiv.asked == ["feed"]
 
@@ -287,7 +287,7 @@ def test_25_repeated_by_the_program(arxiv: Day, program: Program) -> None:
     arxiv.lists(BEFORE)
     done = program("run", "--date", str(FRIDAY))
 
-    assert (done.status, json.loads(program.note(FRIDAY).read_text("utf-8"))["state"]) == (75, "waiting")
+    assert (done.status, program.noted(FRIDAY)["state"]) == (75, "waiting")
     assert not program.page(FRIDAY).exists()
     assert program.page(THURSDAY).read_bytes() == before
     assert {path.parent.name for path in faults.kept(program.folder / "data")} == {str(THURSDAY)}
@@ -330,7 +330,7 @@ def test_26_a_part_first(arxiv: Day, program: Program) -> None:
     arxiv.names(full[:40])
     program.now = f"{EARLY:%Y-%m-%dT%H:%MZ}"
     first = program("run")
-    note = json.loads(program.note(FRIDAY).read_text("utf-8"))
+    note = program.noted(FRIDAY)
     assert (first.status, note["state"], note["provisional"], note["entries"]) == (0, "published", True, 40)
     assert "arXiv may still be publishing 2026-11-20; run again after 02:30 UTC to be sure" in first.err
     assert program.page(FRIDAY).is_file()
@@ -338,7 +338,7 @@ def test_26_a_part_first(arxiv: Day, program: Program) -> None:
     arxiv.names(full)
     program.now = weeks.NOW
     second = program("run")
-    note = json.loads(program.note(FRIDAY).read_text("utf-8"))
+    note = program.noted(FRIDAY)
     late = sorted(fake.id for fake in full[40:] if fake.kind == "new")
     assert (second.status, note["state"], note["provisional"], note["entries"]) == (0, "published", False, 120)
     assert f"papers of 2026-11-20 came later: {late[0]}" in second.err
@@ -482,6 +482,7 @@ def _slow(*later: object) -> list[object]:
     return [pytest.param(fault, marks=pytest.mark.slow) for fault in later]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [feeds.Api.empty, feeds.Api.changed, *_slow(feeds.Api.nothing, feeds.Api.short, feeds.Api.cut, feeds.Api.overlapping)],
@@ -541,6 +542,7 @@ def weapon(name: str, body: bytes) -> bytes:
     return head + before + rest.replace(place, place + inside, 1)
 
 
+@pytest.mark.slow
 @linux
 def test_30_weapons(tmp_path: Path) -> None:
     """30, entities that explode or lie elsewhere, document types, deep nesting, a million entries, words and lines without end.
@@ -658,7 +660,7 @@ def test_32_by_the_program(arxiv: Day, program: Program) -> None:
     for path, body in ((NEW, pages.new(FAKES, FRIDAY)), (CATCHUP, pages.catchup(FAKES, FRIDAY))):
         arxiv.state.pages[path] = body.replace(b"list-title mathjax", b"list-headline")
     done = program("run", "--date", str(FRIDAY), "--source", "listing")
-    note = json.loads(program.note(FRIDAY).read_text("utf-8"))
+    note = program.noted(FRIDAY)
 
     assert (done.status, note["state"]) == (1, "failed")
     assert "has no title or no subjects" in note["reason"]

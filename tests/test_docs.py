@@ -53,7 +53,8 @@ def options(parser: argparse.ArgumentParser) -> list[str]:
 
 def own_options(name: str) -> list[str]:
     """Return the options that a subcommand's section must describe: settings are described once, with ``run``."""
-    settings = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)} if name != "run" else set()
+    described = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)} & set(options(commands()["run"]))
+    settings = described if name != "run" else set()
     described_elsewhere = settings if "--category" in options(commands()[name]) else set()
     return [option for option in options(commands()[name]) if option not in described_elsewhere]
 

@@ -192,6 +192,7 @@ def test_the_nearest_is_the_one_about_the_same() -> None:
 # -- the command ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_paper_of_the_newest_digest(program: Program, arxiv: servers.Arxiv) -> None:
     """The newest digest that holds the paper is used; a correction is told; nothing steers the terminal."""
     arxiv.pages["/catchup/cs.CV/2026-11-19?abs=True"] = pages.catchup(
@@ -211,6 +212,7 @@ def test_a_paper_of_the_newest_digest(program: Program, arxiv: servers.Arxiv) ->
     assert program("explain", "2611.00009").out.startswith("2611.00009  Only Then\n")
 
 
+@pytest.mark.slow
 def test_explain_as_json(program: Program, tmp_path: Path) -> None:
     """All terms are told, they add up, and the nearest papers are there if the model tells them."""
     shutil.copytree(MODEL, tmp_path / "model")
@@ -253,6 +255,7 @@ def test_wrong_use(program: Program, arguments: tuple[str, ...], said: str) -> N
     check_failure(program("explain", *arguments), 2, said)
 
 
+@pytest.mark.slow
 def test_a_damaged_digest_is_passed_over(program: Program) -> None:
     """A digest that is no JSON is named, and the search goes on."""
     program("run", "--sample")

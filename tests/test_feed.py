@@ -80,7 +80,6 @@ def test_what_a_feed_states_about_itself() -> None:
         date=DAY,
         built=datetime(2026, 11, 20, 5, 0, 1, tzinfo=UTC),
         entries=(),
-        skip_days=("Saturday", "Sunday"),
         faults=(),
         rows=0,
     )
@@ -403,6 +402,7 @@ def test_doubles(make: Callable[..., bytes]) -> None:
     assert (read.rows, read.faults) == (3, ())
 
 
+@pytest.mark.slow
 def test_a_full_feed() -> None:
     """A feed that holds as many entries as arXiv gives at most says so: there may be more."""
     assert [feed.parse(rss.rss(numbered(count), DAY)).full for count in (10, 2000)] == [False, True]
@@ -439,17 +439,6 @@ def test_two_names_of_one_category() -> None:
     items = [Item("2611.00001", categories=("math-ph", "math.MP"))]
 
     assert [entry.kind for entry in feed.read_as(rss.rss(items, DAY, codes=("math-ph",)), "math.MP").entries] == [Kind.NEW]
-
-
-def test_days_without_end() -> None:
-    """Fifty thousand beginnings of a list of days, and no end, are no days; looking for an end for each would take minutes."""
-    start, end = b"<skipDays>", b"</skipDays>"
-    body = rss.rss((), DAY)
-    before, _, rest = body.partition(start)
-    endless = before + b"<!--" + start * 50_000 + b"-->" + rest.partition(end)[2]
-
-    assert feed.parse(body).skip_days == ("Saturday", "Sunday")
-    assert feed.parse(endless).skip_days == ()
 
 
 # -- what is none ------------------------------------------------------------------------------------------------------
@@ -621,7 +610,7 @@ def test_the_clock(name: str) -> None:
     beside = f"{int(name[:3]) + 1:03}_" if name else ""
     other = feed.parse(recorded(f"feed-clock/{beside}feed_clock_atom_cs.CV.xml"))
 
-    assert (read.date, len(read.entries), read.skip_days) == (day, count, ("Saturday", "Sunday"))
+    assert (read.date, len(read.entries)) == (day, count)
     assert other.entries == read.entries
     assert other.date == (day if count else other.built.astimezone(rss.ITHACA).date())
 

@@ -505,6 +505,7 @@ def test_who_is_asked_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said:
     assert [(limits.max_bytes, limits.elsewhere) for _, limits in made] == [(20 * 2**20, True), (16 * 2**20, False)]
 
 
+@pytest.mark.slow
 def test_the_replay_of_recorded_answers(tmp_path: Path, said: list[str]) -> None:
     """From arXiv's recorded entries come the abstracts of all papers that are known, and the name of the one that is not."""
     replay = shared() / "arxiv" / "replay.py"

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.core.domain import State
-from digest.errors import PublishError
-from digest.ledger import Ledger, Note, note_object
+from digest.ledger import Note, note_object, note_of, old_notes
 
 DAY = date(2026, 11, 20)
 NOTE = Note(
@@ -32,56 +31,34 @@ NOTE = Note(
 )
 
 
-@pytest.mark.parametrize("category", ["cs.CV", "cs.CV+eess.IV", "hep-th"])
-def test_what_is_written_is_read(tmp_path: Path, category: str) -> None:
-    """A note comes back as it was, in a file of its category and date; writing it again leaves the same bytes."""
-    ledger = Ledger(tmp_path)
-    note = Note(category, DAY, State.FAILED, "arXiv answered 404", "try \u00e4gain")
-    ledger.write(note)
-    path = tmp_path / "days" / category / "2026-11-20.json"
-    first = path.read_bytes()
-    ledger.write(note)
-
-    assert ledger.read(category, DAY) == note
-    assert path.read_bytes() == first
+def old(folder: Path, content: bytes) -> Path:
+    """Write a note as the first releases kept it; return its file."""
+    path = folder / "days" / "cs.CV" / "2026-11-20.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
 
 
-def test_all_of_a_note(tmp_path: Path) -> None:
-    """Every field is kept."""
-    Ledger(tmp_path).write(NOTE)
-
-    assert Ledger(tmp_path).read("cs.CV", DAY) == NOTE
+def test_all_of_a_note() -> None:
+    """Every field comes back out of what JSON holds."""
+    assert note_of(json.loads(json.dumps(note_object(NOTE)))) == NOTE
 
 
 @given(reason=st.text(), late=st.lists(st.text()), entries=st.integers(0, 10**6), provisional=st.booleans())
-def test_any_texts(tmp_path_factory: pytest.TempPathFactory, reason: str, late: list[str], entries: int, provisional: bool) -> None:
+def test_any_texts(reason: str, late: list[str], entries: int, provisional: bool) -> None:
     """Whatever letters a reason holds, it is kept."""
-    if any("\ud800" <= letter <= "\udfff" for letter in reason + "".join(late)):
-        return  # no text of ours has half a letter: what comes from outside is made plain
-    folder = tmp_path_factory.mktemp("notes")
     note = Note("cs.CV", DAY, State.WAITING, reason, late=tuple(late), entries=entries, provisional=provisional)
-    Ledger(folder).write(note)
 
-    assert Ledger(folder).read("cs.CV", DAY) == note
-
-
-def test_between(tmp_path: Path) -> None:
-    """A range of notes comes the oldest first; other categories, dates and files are left out."""
-    ledger = Ledger(tmp_path)
-    for day in (20, 9, 13, 21):
-        ledger.write(Note("cs.CV", date(2026, 11, day), State.NONE, "nothing"))
-    ledger.write(Note("cs.LG", date(2026, 11, 10), State.NONE, "nothing"))
-    (tmp_path / "days" / "cs.CV" / "2026-11-31.json").write_text("{}", "utf-8")
-
-    assert [note.date.day for note in ledger.between("cs.CV", date(2026, 11, 9), DAY)] == [9, 13, 20]
-    assert list(ledger.between("cs.GR", date(2026, 11, 9), DAY)) == []
+    assert note_of(json.loads(json.dumps(note_object(note)))) == note
 
 
-def test_no_note(tmp_path: Path) -> None:
-    """A date without a note is no reason to warn."""
+def test_notes_of_the_first_releases(tmp_path: Path) -> None:
+    """They are read, all of them; other files beside them are left out without a word."""
+    path = old(tmp_path, json.dumps(GOOD).encode())
+    path.with_name("notes.txt").write_text("mine", "utf-8")
     said: list[str] = []
 
-    assert Ledger(tmp_path, said.append).read("cs.CV", DAY) is None
+    assert list(old_notes(tmp_path, said.append)) == [NOTE]
     assert said == []
 
 
@@ -112,29 +89,17 @@ GOOD = {"format": 1, **note_object(NOTE)}
 )
 def test_a_damaged_note(tmp_path: Path, content: bytes) -> None:
     """A note that cannot be understood is named, taken for none, and left as it is."""
-    path = tmp_path / "days" / "cs.CV" / "2026-11-20.json"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
+    path = old(tmp_path, content)
     said: list[str] = []
 
-    assert Ledger(tmp_path, said.append).read("cs.CV", DAY) is None
+    assert list(old_notes(tmp_path, said.append)) == []
     assert [str(path) in line for line in said] == [True]
     assert path.read_bytes() == content
 
 
 def test_every_cut_note_is_damaged(tmp_path: Path) -> None:
     """A file that was cut at any byte is never half believed."""
-    Ledger(tmp_path).write(NOTE)
-    path = tmp_path / "days" / "cs.CV" / "2026-11-20.json"
-    whole = path.read_bytes().rstrip()
+    whole = json.dumps(GOOD).encode()
     for length in range(len(whole)):
-        path.write_bytes(whole[:length])
-        assert Ledger(tmp_path).read("cs.CV", DAY) is None
-
-
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """It is named, with what to do."""
-    (tmp_path / "days").write_text("in the way", "utf-8")
-
-    with pytest.raises(PublishError, match=r"2026-11-20\.json cannot be written.*--data"):
-        Ledger(tmp_path).write(NOTE)
+        old(tmp_path, whole[:length])
+        assert list(old_notes(tmp_path, lambda _line: None)) == []

@@ -148,11 +148,13 @@ def divided(papers: Sequence[Paper]) -> Edition:
     return compose(announcement, entries, opinions, DIVIDED, model=MODEL)
 
 
+CHANGES = ("The papers are sorted by test-model instead of [x](y)", "1 paper has another topic: 2611.00001")
 EDITIONS: Mapping[str, Callable[[], Edition]] = {
     "benign-topics": lambda: edition(typical()),
     "benign-classic": lambda: edition(typical(), layout="classic"),
     "benign-by-subtopic": lambda: divided([*typical(), paper(6, "Doors, Again"), paper(7, "A Last One")]),
     "benign-without-model": lambda: edition(typical(), model=False),
+    "benign-second-edition": lambda: replace(edition(typical()), number=2, changes=CHANGES),
     "hostile-topics": lambda: edition(hostile()),
     "hostile-classic": lambda: edition(hostile(), layout="classic"),
 }
@@ -211,6 +213,16 @@ def test_templates_do_not_run_what_authors_write() -> None:
 
     assert r"### 1.{{7\*7}}  [ :arrow_down: ]" in text
     assert ">  {% include 'x' %} {{ edition }} {# gone? #}\n" in text
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_the_foot_of_a_second_edition(renderer: str) -> None:
+    """It says which edition it is and what has changed, as text, between the source and the thanks."""
+    seen = see(renderer, page(EDITIONS["benign-second-edition"]()))
+
+    assert "This is edition 2 of this date. The papers are sorted by test-model instead of [x](y). 1 paper has another topic" in seen.text
+    assert seen.text.index("Source: ") < seen.text.index("This is edition 2") < seen.text.index("Thank you to arXiv")
+    assert skeleton(seen) == skeleton(see(renderer, page(edition(typical()))))
 
 
 @pytest.mark.parametrize("papers", [typical(), hostile()], ids=["typical", "hostile"])
@@ -406,6 +418,7 @@ def test_the_index_lists_editions() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_anywhere() -> None:
     """Neither the hash seed, nor the time zone, nor the locale leaves a trace on a page."""
     program = (

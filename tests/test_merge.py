@@ -77,7 +77,7 @@ def test_most_curators_decide() -> None:
     """Two against one; the subtopic is that of those who chose the topic."""
     found = merge.merge([filed("a", "detection/3d"), filed("b", "detection"), filed("c", "video/tracking")])
 
-    assert [(paper.topic, paper.subtopic, paper.unanimous) for paper in found] == [("detection", "3d", False)]
+    assert [(paper.topic, paper.subtopic) for paper in found] == [("detection", "3d")]
     assert found[0].votes == {"a": (("detection", "3d"),), "b": (("detection", None),), "c": (("video", "tracking"),)}
 
 
@@ -85,7 +85,7 @@ def test_a_tie_is_none() -> None:
     """One against one decides nothing, and neither do two subtopics."""
     assert merge.merge([filed("a", "detection"), filed("b", "video")])[0].topic is None
     found = merge.merge([filed("a", "detection/3d"), filed("b", "detection/2d")])[0]
-    assert (found.topic, found.subtopic, found.unanimous) == ("detection", None, True)
+    assert (found.topic, found.subtopic) == ("detection", None)
 
 
 def test_a_curator_has_one_vote() -> None:

@@ -3,7 +3,6 @@
 All servers are real, on loopback; where a test names one of arXiv's hosts, a proxy on loopback plays it.
 """
 
-import os
 import re
 import socket
 import subprocess
@@ -23,7 +22,7 @@ from digest.arxiv.exchange import Limits
 from digest.errors import ForbiddenError, PublishError, UnreachableError
 from tests import feeds, oaipmh, rss, servers, weeks
 from tests.clients import QUICK, Clock, client
-from tests.reference import ROOT
+from tests.reference import ROOT, clean_environment
 
 BODY = b"<html>hello</html>"
 
@@ -451,12 +450,7 @@ def begun(folder: Path, url: str, *, last: date = weeks.LAST, opinions: bool = T
         "--pace",
         str(PACE),
     ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CVDIGEST_")}
-    environment |= {
-        "PYTHONPATH": str(ROOT),
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "CVDIGEST_SECOND_OPINION": "yes" if opinions else "no",
-    }
+    environment = clean_environment(folder / "config", CVDIGEST_SECOND_OPINION="yes" if opinions else "no")
     command = [sys.executable, "-m", "digest", "backfill", *own]
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -476,6 +470,7 @@ def check_lanes(server: servers.Politeness) -> None:
         assert min(gaps) >= PACE
 
 
+@pytest.mark.slow
 def test_a_backfill_is_polite(tmp_path: Path) -> None:
     """Over a fortnight of all services, no two requests meet, and each lane keeps its pace; each page is asked for once."""
     with servers.politeness(fortnight) as server:
@@ -489,6 +484,7 @@ def test_a_backfill_is_polite(tmp_path: Path) -> None:
         assert len(asked) == len(set(asked))
 
 
+@pytest.mark.slow
 def test_two_backfills_are_polite(tmp_path: Path) -> None:
     """Two that start together keep the same pace between them."""
     with servers.politeness(fortnight) as server:
@@ -512,6 +508,7 @@ class Once:
         return self.others.pop(0)() if path == THIRD and self.others else fortnight(path)
 
 
+@pytest.mark.slow
 def test_a_backfill_waits_as_it_is_told(tmp_path: Path) -> None:
     """A Retry-After in its middle, in seconds and then as a date, is obeyed; each of the dates is made."""
 
@@ -533,6 +530,7 @@ def test_a_backfill_waits_as_it_is_told(tmp_path: Path) -> None:
         assert min(server.gaps(LANES["pages"])) >= PACE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("other", "said", "file"),
     [

@@ -126,6 +126,7 @@ CASES = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(CASES, st.sampled_from(sorted(CATEGORIES)))
 def test_exact_where_runs_begin_with_punctual_papers(case: tuple[int, date, Rates, Place], category: str) -> None:
@@ -147,6 +148,7 @@ def begins_well(arxiv: World, category: str, day: date, where: Span) -> bool:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(CASES, st.sampled_from(sorted(CATEGORIES)))
 def test_what_is_misplaced_is_named(case: tuple[int, date, Rates, Place], category: str) -> None:

@@ -209,6 +209,7 @@ def test_the_rules_are_few() -> None:
     assert len(resources.sections().rules) < 300
 
 
+@pytest.mark.slow
 def test_the_rules_agree_with_a_reader() -> None:
     """On the known headings, 97 % of the papers come under the reader's topic, and the rest is accounted for."""
     shared()

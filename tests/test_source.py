@@ -448,6 +448,7 @@ def cut_everywhere(folder: Path, content: bytes, offsets: range, expected: set[s
     return whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", CUT, ids=["plain", "gzip", "with length"])
 def test_a_response_cut_here_and_there(tmp_path: Path, content: bytes) -> None:
     """Wherever a response is cut, there is the whole announcement or none: here at steps of 23 bytes and near the end."""

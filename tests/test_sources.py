@@ -442,7 +442,7 @@ def test_old_copies(program: Program, arxiv: Universe) -> None:
     assert newest.status == 0
     assert "a newer announcement, that of 2026-11-20, is due by now" in newest.err
     assert program.page(THURSDAY).is_file()
-    assert json.loads(program.note(FRIDAY).read_text("utf-8"))["state"] == "waiting"
+    assert program.noted(FRIDAY)["state"] == "waiting"
     arxiv.state.pages.clear()
     assert program("run").status == 0
     assert program.page(FRIDAY).is_file()
@@ -604,7 +604,7 @@ def test_an_old_list_under_a_new_date(program: Program, arxiv: Universe) -> None
 
     assert done.status == 75
     assert "were new in the last edition before 2026-11-20 already" in done.err
-    assert json.loads(program.note(FRIDAY).read_text("utf-8"))["state"] == "waiting"
+    assert program.noted(FRIDAY)["state"] == "waiting"
     assert not program.page(FRIDAY).exists()
     assert not list((program.folder / "data" / "answers").glob(f"{FRIDAY}/*"))
 
@@ -630,7 +630,7 @@ def test_an_old_list_without_an_edition(program: Program, arxiv: Universe) -> No
         assert done.status == 75
         assert "before that date's first submissions" in done.err
         assert not program.page(FRIDAY).exists()
-    assert json.loads(program.note(FRIDAY).read_text("utf-8"))["state"] == "waiting"
+    assert program.noted(FRIDAY)["state"] == "waiting"
 
     arxiv.edits.clear()
     assert program("run").status == 0
@@ -660,7 +660,7 @@ def test_abstracts_that_lack(program: Program, arxiv: Universe, source: str, day
     edition, page = edition_of(program, day), program.page(day).read_text("utf-8")
     assert {entry["id"] for entry in edition["entries"] if entry["pending"]} == lost
     assert page.count(PLACEHOLDER) == len(lost)
-    assert set(json.loads(program.note(day).read_text("utf-8"))["pending"]) == lost
+    assert set(program.noted(day)["pending"]) == lost
 
     arxiv.edits.clear()
     arxiv.state.asked.clear()
@@ -754,7 +754,7 @@ def test_a_stated_page_is_not_written_over(program: Program, arxiv: Universe) ->
 
     assert (done.status, program.page(THURSDAY).read_bytes()) == (75, page)
     assert "the page from before, which arXiv stated, is kept" in done.err
-    note = json.loads(program.note(THURSDAY).read_text("utf-8"))
+    note = program.noted(THURSDAY)
     assert (note["state"], note["service"]) == ("published", "recent")
     assert "could only be worked out" in note["reason"]
 
@@ -789,7 +789,7 @@ def test_a_note_that_was_lost(program: Program, arxiv: Universe) -> None:
     """Without its note, an edition still tells that it was worked out."""
     arxiv.faults = dict.fromkeys(("catchup", "recent"), universe.status(404))
     assert program("run", "--date", str(THURSDAY)).status == 0
-    program.note(THURSDAY).unlink()
+    program.forget(THURSDAY)
 
     assert [one["reconstructed"] for one in program("status", "--from", str(THURSDAY), "--to", str(THURSDAY), "--json").json["dates"]] == [
         True
@@ -884,7 +884,7 @@ def test_the_newest_is_never_worked_out(program: Program, arxiv: Universe) -> No
     arxiv.faults["catchup"] = universe.status(503)
     done = program("run", "--date", str(FRIDAY))
 
-    assert (done.status, json.loads(program.note(FRIDAY).read_text("utf-8"))["state"]) == (75, "waiting")
+    assert (done.status, program.noted(FRIDAY)["state"]) == (75, "waiting")
     assert not program.page(FRIDAY).exists()
     assert set(arxiv.asked) == {"listing", "catchup", "recent"}
 
@@ -895,6 +895,7 @@ def backfilled(program: Program, day: date, *arguments: str) -> tuple[int, Any]:
     return done.status, done.json["dates"][0]
 
 
+@pytest.mark.slow
 def test_no_records_while_the_pages_are_down(program: Program, arxiv: Universe) -> None:
     """A working day that only OAI-PMH speaks of, and has nothing of, is asked for again, and published once arXiv is well."""
     arxiv.edits["oai"] = lambda _: {}
@@ -965,7 +966,7 @@ def test_a_listing_that_is_short(program: Program, arxiv: Universe) -> None:
     late = some(arxiv)
     arxiv.edits["listing"] = universe.lacking(late)
     done = program("run", "--quiet")
-    note = json.loads(program.note(FRIDAY).read_text("utf-8"))
+    note = program.noted(FRIDAY)
     assert (done.status, note["state"], note["provisional"]) == (0, "published", True)
     assert f"the feed has 1 ({late}) besides" in done.err
     assert "the feed has more papers of 2026-11-20; run again later to be sure" in done.err
@@ -975,7 +976,7 @@ def test_a_listing_that_is_short(program: Program, arxiv: Universe) -> None:
     arxiv.edits.clear()
     asked = len(arxiv.asked)
     again = program("run")
-    note = json.loads(program.note(FRIDAY).read_text("utf-8"))
+    note = program.noted(FRIDAY)
     assert arxiv.asked[asked:] == ["listing", "feed"]
     assert f"1 paper of 2026-11-20 came later: {late}" in again.err
     assert (note["provisional"], note["late"], note["disagreements"]) == (False, [late], [])
@@ -1042,6 +1043,7 @@ def test_a_feed_of_more_than_one_category(arxiv: Universe, tmp_path: Path, codes
     assert [checks(one)["feed"].agrees for one in heard] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_feed_that_is_full(arxiv: Universe, tmp_path: Path) -> None:
     """Of a feed with as many entries as it can have there may be more: it makes no announcement, and is no witness."""
     items = [Item(f"2611.{number:05}") for number in range(1, 2001)]
@@ -1060,7 +1062,7 @@ def test_a_feed_that_arxiv_does_not_have(program: Program, arxiv: Universe) -> N
 
     assert arxiv.asked == ["listing", "catchup", "recent", "feed"]
     assert (done.status, "arXiv answered 404" in done.err.splitlines()[-1]) == (1, True)
-    assert json.loads(program.note(FRIDAY).read_text("utf-8"))["state"] == "failed"
+    assert program.noted(FRIDAY)["state"] == "failed"
 
 
 # -- names of categories -------------------------------------------------------------------------------------------------
@@ -1158,6 +1160,7 @@ def test_versions_that_are_not_announced(arxiv: Universe, tmp_path: Path) -> Non
     assert "2610.00007" in found.unknown[-1]
 
 
+@pytest.mark.slow
 def test_the_mails_of_a_week(program: Program, arxiv: Universe) -> None:
     """They have no abstracts: these are the query API's, or still to come while it does not answer."""
     truth = only(arxiv.truth("cs.CV", FRIDAY), NEW)

@@ -4,11 +4,14 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from digest import heartbeat
+from digest.heartbeat import Heartbeat
 from tests import servers, weeks
 from tests.pages import Fake
 from tests.weeks import ANNOUNCED, LAST, Program, address
@@ -91,15 +94,14 @@ def test_json(program: Program) -> None:
 def test_what_is_to_be_known_of_a_published_date(program: Program) -> None:
     """Provisional, reconstructed, pending, late, disagreements: each is told."""
     program("run", "--date", "2026-11-13")
-    path = program.note(date(2026, 11, 13))
-    facts = {
+    facts: dict[str, Any] = {
         "provisional": True,
         "reconstructed": True,
         "pending": ["2611.00130"],
         "late": ["2611.00131", "2611.00132"],
         "disagreements": ["feed: it lacks 2611.00130\x1b[2J"],
     }
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **facts}), "utf-8")
+    program.note_down(date(2026, 11, 13), **facts)
     line = program("status", "--from", "2026-11-13", "--to", "2026-11-13").out
 
     for said in ("reconstructed", "provisional", "1 without abstract so far", "2 came later", "disagreement: feed: it lacks 2611.00130"):
@@ -117,20 +119,19 @@ def test_a_page_that_is_gone(program: Program) -> None:
     assert "is not there" in last
 
 
-def test_a_damaged_note(program: Program) -> None:
-    """A damaged note is named; the date is what its page says."""
+def test_a_database_that_lost_a_date(program: Program) -> None:
+    """The date is what its page says."""
     program("run")
-    program.note(LAST).write_text("{", "utf-8")
+    program.forget(LAST)
     done = program("status")
 
-    assert f"{program.note(LAST)} is no note of a date" in done.err
     assert done.out.splitlines()[-1] == "2026-11-20 published: 4 announced, 3 listed; from listing; made without a note"
 
 
-def test_a_damaged_note_and_edition(program: Program) -> None:
+def test_a_damaged_edition_that_is_not_kept(program: Program) -> None:
     """If its edition is damaged too, the date was not asked for."""
     program("run")
-    program.note(LAST).write_text("{", "utf-8")
+    program.forget(LAST)
     program.page(LAST).with_suffix(".json").write_text('{"state": []}', "utf-8")
 
     assert program("status").out.splitlines()[-1] == "2026-11-20 waiting: not asked for yet"
@@ -186,8 +187,9 @@ def test_what_may_be_known_besides(program: Program) -> None:
     entry = next(entry for entry in edition["entries"] if entry["id"] == "2611.00200")
     entry.update(version=2, submitted="2026-11-18T17:00:00Z", licence="https://licence.example.org/")
     path.write_text(json.dumps(edition), "utf-8")
-    note = json.loads(program.note(LAST).read_text("utf-8"))
-    program.note(LAST).write_text(json.dumps({**note, "late": ["2611.00200"], "pending": ["2611.00200"]}), "utf-8")
+    note = {**program.noted(LAST), "late": ["2611.00200"], "pending": ["2611.00200"]}
+    program.forget(LAST)
+    program.note_down(LAST, **note)
     out = program("show", "2611.00200").out
 
     for said in (
@@ -208,7 +210,7 @@ def test_a_corrected_paper(program: Program) -> None:
 
     cli.main(["correct", "2611.00200", "pose-action", *data])
     before = program("show", "2611.00200")
-    program("run")
+    program("run", "--again")
     after = program("show", "2611.00200", "--json").json
 
     assert "Corrected by you to pose-action" in before.out
@@ -216,12 +218,18 @@ def test_a_corrected_paper(program: Program) -> None:
 
 
 def test_answers_and_pages_that_are_gone(program: Program) -> None:
-    """What is not kept any more is said."""
+    """What is not kept any more is said; when an answer came in stays known."""
     program("run")
     shutil.rmtree(program.folder / "data" / "answers")
+    program.page(LAST).unlink()
     out = program("show", "2611.00200").out
 
-    assert "the answer is not kept" in out
+    assert "fetched     2026-11-20T06:00:00+00:00" in out
+    assert "(the page is not there)" in out
+    program.forget(LAST)
+    (program.folder / "data" / "cvdigest.db").unlink()
+    program.page(LAST).write_text("", "utf-8")
+    assert "the answer is not kept" in program("show", "2611.00200").out
 
 
 def test_without_a_model(program: Program) -> None:
@@ -238,7 +246,7 @@ def test_an_unknown_paper(program: Program) -> None:
     none = program("show", "2611.99999", "--category", "cs.LG")
 
     assert (done.status, done.out) == (1, "")
-    assert f"no edition below {program.folder / 'out'} lists 2611.99999 (8 looked at, 2026-11-09 to 2026-11-20)" in done.err
+    assert f"no edition below {program.folder / 'out'} lists 2611.99999 (10 looked at, 2026-11-09 to 2026-11-20)" in done.err
     assert "no edition of cs.LG below" in none.err
 
 
@@ -264,6 +272,7 @@ def test_a_damaged_edition(program: Program) -> None:
     program("backfill", *RANGE)
     path = program.page(LAST).with_suffix(".json")
     path.write_text('"2611.00091" {', "utf-8")
+    program.forget(LAST)
     done = program("show", "2611.00091")
 
     assert (done.status, f"{path} is passed over" in done.err) == (0, True)
@@ -287,3 +296,26 @@ def test_a_year_of_editions(program: Program) -> None:
 
     assert time.process_time() - began < 2
     assert done.json["editions"][0]["date"] == "2025-04-23"
+
+
+@pytest.mark.parametrize(
+    ("role", "seconds", "expected"),
+    [
+        ("leader", 20, "leads, last look 2026-11-20 05:50 UTC, next look 2026-11-20 07:00 UTC, open: 2026-11-20"),
+        ("standby", 20, "stands by, last look 2026-11-20 05:50 UTC"),
+        ("leader", 300, "silent since 2026-11-20 05:55 UTC"),
+        ("stopped", 300, "ended 2026-11-20 05:55 UTC"),
+    ],
+)
+def test_the_daemon(program: Program, role: str, seconds: int, expected: str) -> None:
+    """What the daemon is about is told first, from its sign of life; that of another category is left out."""
+    now = datetime(2026, 11, 20, 6, tzinfo=UTC)
+    looks: dict[str, Any] = {"last_run": now - timedelta(minutes=10), "next_poll": now + timedelta(hours=1) if role == "leader" else None}
+    waits = ((LAST, "still publishing"),) if role == "leader" else ()
+    (program.folder / "data").mkdir()
+    beat = Heartbeat("cs.CV", role, now - timedelta(seconds=seconds), **looks, open=waits, pid=77, host="there")
+    heartbeat.write(program.folder / "data", beat)
+
+    assert program("status").out.splitlines()[0].startswith(f"daemon: process 77 on there, {expected}")
+    assert program("status", "--json").json["daemon"]["alive"] == (seconds == 20)
+    assert program("status", "--json", "--category", "cs.RO").json["daemon"] is None

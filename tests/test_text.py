@@ -371,6 +371,7 @@ def test_what_opens_a_block_is_escaped_where_a_paragraph_begins(text: str, expec
     assert escape_markdown(f"A {text.strip()}", line_start=False).startswith("A ")
 
 
+@pytest.mark.slow
 @given(mixed(*MARKS))
 @usual(500)
 def test_text_comes_back_exactly(text: str) -> None:

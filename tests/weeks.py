@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 
 from digest import cli
+from digest.ledger import note_object, note_of
+from digest.store import database as stores
+from digest.store import days, schema
+from digest.store.database import Database
 from tests import pages, servers
 from tests.pages import Fake
-from tests.reference import ROOT
+from tests.reference import clean_environment
 
 FIRST, LAST = date(2026, 11, 9), date(2026, 11, 20)
 ANNOUNCED = tuple(date(2026, 11, day) for day in (9, 10, 11, 12, 13, 17, 18, 20))
@@ -103,12 +107,44 @@ class Program:
         return [sys.executable, "-m", "digest", command, *self.options(command), *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return the environment for a process of its own."""
-        return {**os.environ, "PYTHONPATH": str(ROOT)}
+        """Return the environment for a process of its own; no setting of whoever runs the test reaches it."""
+        return clean_environment(self.folder / "config", CVDIGEST_SECOND_OPINION="no")  # these servers have listing pages alone
 
-    def note(self, day: date) -> Path:
-        """Return where the note of a date lies."""
-        return self.folder / "data" / "days" / "cs.CV" / f"{day}.json"
+    def database(self) -> Database:
+        """Return the database in which it keeps what it knows."""
+        return Database(stores.address("", self.folder / "data"))
+
+    def noted(self, day: date, category: str = "cs.CV") -> dict[str, Any]:
+        """Return what is noted of a date, as JSON has it; nothing if nothing is."""
+        database = self.database()
+        if database.path is None or not database.path.exists():
+            return {}
+        try:
+            with database.read() as connection:
+                note = days.read(connection, category, day)
+        finally:
+            database.close()
+        return note_object(note) if note else {}
+
+    def note_down(self, day: date, **facts: Any) -> None:
+        """Change what is noted of a date."""
+        note = note_of({**self.noted(day), **facts})
+        database = self.database()
+        try:
+            with database.write() as connection:
+                days.write(connection, note)
+        finally:
+            database.close()
+
+    def forget(self, day: date) -> None:
+        """Forget all that is known of a date but its files."""
+        database = self.database()
+        try:
+            with database.write() as connection:
+                for table in (schema.days, schema.editions, schema.announcements):
+                    connection.execute(table.delete().where(table.c.date == day))
+        finally:
+            database.close()
 
     def page(self, day: date) -> Path:
         """Return where the page of a date lies."""

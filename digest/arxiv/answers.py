@@ -14,13 +14,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from digest.arxiv.client import Answer
-from digest.files import write_whole
+from digest.failpoints import reach
+from digest.files import host, write_whole
+from digest.store.answers import Raw
 
 _REFUSED_KEPT = 60
 _XML = ("/oai", "/api/", "/rss", "/atom")
@@ -47,6 +49,8 @@ class Answers:
     """The store, in a folder of its own."""
 
     folder: Path
+    kept: list[Raw] = field(default_factory=list, compare=False)
+    """What was kept since this store was opened."""
 
     def find(self, url: str, day: date) -> Kept | None:
         """Return the whole answer to *url* that states *day*, if there is one and it is as it was written."""
@@ -76,6 +80,9 @@ class Answers:
             write_whole(path, answer.body)
             # The description last: an answer without one is none.
             write_whole(path.with_suffix(".json"), _about(answer, "") + b"\n")
+            name = path.relative_to(self.folder).as_posix()
+            self.kept.append(Raw(answer.url, day, fingerprint(answer.body), len(answer.body), host(), name, answer.fetched))
+            reach("answer-kept")
 
     def forget(self, url: str, day: date) -> None:
         """Take the answer to *url* that states *day* out of the store."""

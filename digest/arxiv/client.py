@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ from filelock import FileLock
 
 from digest import __version__
 from digest.arxiv.exchange import CutError, Exchange, LaterError, Limits, cause, of_arxiv
-from digest.errors import ForbiddenError, PublishError, SourceError, UnreachableError
+from digest.errors import ClockError, ForbiddenError, PublishError, SourceError, UnreachableError
 from digest.files import write_whole
 
 HOME = "https://github.com/cvdigest/cvdigest"
@@ -41,6 +41,10 @@ _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 _REFUSED = "stop asking, and settle it with arXiv: https://info.arxiv.org/help/robots.html"
 _REFUSED_FOR = 24 * 3600.0
 """Seconds for which nobody asks again after 403."""
+_STRAYED = 3600.0
+"""Seconds by which our clock may differ from arXiv's."""
+_OLDEST_COPY = 48 * 3600.0
+"""A copy out of a cache tells its age; nobody keeps one for longer, so that a larger age excuses nothing."""
 _REDIRECTS = 5
 _LONGEST_WAIT = 6 * 3600.0
 _SHORT_PAUSE = 5.0
@@ -88,6 +92,8 @@ class Client:
     """Who is asked, for what is said."""
     lane: str = ""
     """Those services of arXiv that share one pace; "" for each host its own. Requests of different lanes do not overlap either."""
+    dated: bool = False
+    """Whether our clock has to agree with the one that each answer states."""
     _reached: bool = False
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -276,7 +282,11 @@ class Client:
         limits, lane = exchange.limits, self._lane(exchange.url)
         thread = threading.Thread(target=exchange.run, name="arxiv", daemon=True)
         deadline = time.monotonic() + limits.total
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as exc:
+            msg = f"{self.who} cannot be asked: {exc}"
+            raise UnreachableError(msg, advice="this machine has too little memory, or too many processes") from exc
         if not exchange.begun.wait(limits.connect):
             exchange.give_up()
             host = urlsplit(exchange.url).hostname
@@ -339,7 +349,27 @@ class Client:
         if status == _NOT_MODIFIED and not _CONDITIONS & {name.lower() for name in headers}:
             msg = f"{self.who} answered 304 (not modified) for {url}, which was not asked for under a condition"
             raise SourceError(msg, advice="try again later")
+        if self.dated:
+            self._check_clock(exchange.headers)
         return Answer(exchange.asked, status, exchange.body, datetime.now(UTC).replace(microsecond=0), exchange.headers)
+
+    def _check_clock(self, headers: Mapping[str, str]) -> None:
+        """See that our clock and that of an answer agree; an answer without one says nothing.
+
+        Raises:
+            ClockError: they do not. Of the two it is ours that is wrong: arXiv's is set by many.
+
+        """
+        stated = _date(headers.get("date", ""))
+        if stated is None:
+            return
+        age = headers.get("age", "").strip()
+        kept = min(float(age), _OLDEST_COPY) if age.isascii() and age.isdecimal() else 0.0
+        ahead = self.clock() - stated.timestamp()
+        if not -_STRAYED <= ahead <= _STRAYED + kept:
+            which = f"{timedelta(seconds=round(abs(ahead)))} {'ahead of' if ahead > 0 else 'behind'}"
+            msg = f"the clock of this machine is {which} {self.who}'s, which says {stated:%Y-%m-%d %H:%M} UTC"
+            raise ClockError(msg, advice="set it; until then nothing is made")
 
 
 def _family(url: str) -> str:

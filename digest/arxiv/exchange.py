@@ -6,7 +6,6 @@ arXiv and never gives up TLS. Where another host is asked, it may lead to any ho
 machine. An answer that was cut is an error, also where HTTP itself would not notice: a gzip stream must have its end.
 """
 
-import ipaddress
 import re
 import threading
 import time
@@ -21,6 +20,7 @@ import requests
 import requests.adapters
 import urllib3
 
+from digest.addresses import loopback
 from digest.errors import IncompleteError, SourceError, UnreachableError
 
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
@@ -208,11 +208,7 @@ def safe(url: str) -> bool:
 
 def on_loopback(url: str) -> bool:
     """Say whether *url* names this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return loopback(urlsplit(url).hostname or "")
 
 
 def of_arxiv(host: str | None) -> bool:

@@ -41,7 +41,6 @@ _GUID = "oai:arXiv.org:"
 _ABS = re.compile(r"https?://(?:export\.)?arxiv\.org/abs/")
 _HEAD = re.compile(r"arXiv:\S+\s+Announce Type:\s+\S+(?:\s+Abstract:)?")
 _SUFFIX = re.compile(r"(?P<id>\S+) \[(?P<primary>[^\[\]]+)\](?: (?P<note>[A-Z -]+))?\)")
-_DAY = re.compile(rb"<day>\s*([A-Z][a-z]{5,8})\s*</day>")
 _HIDDEN = re.compile(r"<a\s([^<>]*)>\s*this https? URL\s*</a>")
 _TARGET = re.compile(r"href=\"([^\"]*)\"")
 _NEW_LINE = re.compile(r"</p>|<br\s*/?>")
@@ -68,8 +67,6 @@ class Feed:
     """When arXiv made the feed, in UTC. Its entries may be older all the same."""
     entries: tuple[Entry, ...]
     """In the order of the feed; none on a day without an announcement. A paper may stand here once for each kind."""
-    skip_days: tuple[str, ...]
-    """The days of the week on which, it says, there is never an entry, in the order of the alphabet."""
     faults: tuple[tuple[str, str], ...]
     """What was left out: identifier, or ``?``, and what is wrong with that entry."""
     rows: int
@@ -115,7 +112,7 @@ def parse(body: bytes, *, category: str = "cs.CV") -> Feed:
         some = "; ".join(f"{name}: {fault}" for name, fault in faults[:_NAMED])
         msg = f"{len(faults)} of the feed's {len(rows)} entries cannot be read ({some}{'; ...' if len(faults) > _NAMED else ''})"
         raise LayoutError(msg, body=body)
-    return Feed(title, codes, form, day, built, entries, _skip_days(body), faults, len(rows))
+    return Feed(title, codes, form, day, built, entries, faults, len(rows))
 
 
 def read_as(body: bytes, category: str) -> Feed:
@@ -286,13 +283,6 @@ def _moment(text: str) -> dt.datetime | None:
             continue
         return moment if moment.year < dt.MAXYEAR else None  # there is a day after it
     return None
-
-
-def _skip_days(body: bytes) -> tuple[str, ...]:
-    # feedparser keeps only the last of them.
-    _, _, rest = body.partition(b"<item")[0].partition(b"<skipDays>")
-    days, closed, _ = rest.partition(b"</skipDays>")
-    return tuple(sorted(day.decode() for day in _DAY.findall(days))) if closed else ()
 
 
 def _identifier(row: dict[str, Any]) -> str:

@@ -28,7 +28,8 @@ _MAX_PAGES = 40
 _SHOW = 2000
 _CROSS_LISTED_LATE = timedelta(days=7)
 _HEADLINE = re.compile(rb"<h1[^>]*>(.*?)</h1>", re.DOTALL | re.IGNORECASE)
-OLDER_ADVICE = "leave --source out, so that the right one is asked"
+LEAVE_OUT = "leave --source out"
+OLDER_ADVICE = f"{LEAVE_OUT}, so that the right one is asked"
 FILE_ADVICE = "a page that you have kept can be read with --source file:PATH"
 
 

@@ -40,11 +40,6 @@ class Merged:
     subtopic: str | None
     """Of those who chose the topic and name a subtopic, that of most; None where they tie."""
 
-    @property
-    def unanimous(self) -> bool:
-        """Say whether all curators put it under one topic."""
-        return len({topic for shelves in self.votes.values() for topic, _ in shelves}) == 1
-
 
 def copies(lists: Mapping[str, Sequence[tuple[str, Hashable]]]) -> dict[str, str]:
     """Return which of the *lists* is a copy of which: name by name, the smaller one first.

@@ -246,7 +246,7 @@ def load(folder: Path) -> Model:
     try:
         return _load(folder)
     except (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowError, MemoryError, RecursionError, SettingsError) as exc:
-        msg = f"the model in {folder} cannot be used: {exc or type(exc).__name__}"
+        msg = f"the model in {folder} cannot be used: {str(exc) or type(exc).__name__}"
         raise ModelError(msg) from exc
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from digest.commands import dates
-from digest.commands.console import Console, add_settings, command, read_settings, write_json, write_text, writing
+from digest.commands.console import Console, add_settings, command, read_settings, write_json, write_report, write_text, writing
 from digest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
         return settings.now or datetime.now(UTC)
 
     first, last = dates.read_range(options, app.calendar().newest(clock()))
-    with _progress(console) as progress:
-        program = app.App(settings, clock(), progress.say, progress.warn)
-        days = program.days()
+    app.check_alerts(settings, os.environ, console.warn)
+    with _progress(console) as progress, app.App(settings, clock(), progress.say, progress.warn, "backfill") as program:
+        days = program.days(make=not options.dry_run)
         backfill = Backfill(days, lambda day: replace(program, now=clock()).run(day), clock)
         if options.dry_run:
             return _dry_run(program, backfill, days.all_known(first, last, clock()), settings.category)
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             {"category": settings.category, "from": str(first), "to": str(last), "dates": told, "totals": dates.totals(result.notes)}
         )
     elif not settings.quiet:
-        write_text(f"{dates.listed(result.notes)}{dates.total_line(result.notes)}\n")
+        write_report(f"{dates.listed(result.notes)}{dates.total_line(result.notes)}\n")
     if result.stopped:
         console.error(f"stopped, and the dates after that are left as they are: {result.stopped}")
     return result.exit_status

@@ -1,53 +1,101 @@
 """What all commands share: how they are added to the parser, what they say, where their results go."""
 
 import argparse
+import copy
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from digest import logs, secrets
 from digest.errors import PublishError
+from digest.files import host
 
 if TYPE_CHECKING:
     from digest.settings import Settings
 
 
-_LONGEST = 700
-"""Letters of a line: the address of a question for a hundred papers is longer than anybody reads."""
-
-
 class Console:
-    """What is said on standard error."""
+    """What is said on standard error: as lines for people, or after `structured` as a log."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
-        self._terminal = (
-            sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
-        )
+        self._secrets: tuple[str, ...] = ()
+        self._log: logs.Log | None = None
+        self._terminal = is_terminal() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+
+    @property
+    def logs(self) -> bool:
+        """Whether a log is written, and not lines for people."""
+        return self._log is not None
 
     def say(self, line: str) -> None:
         """Tell how it goes."""
-        if not self.quiet:
+        if self.quiet:
+            return
+        if self._log:
+            self._log.say(line)
+        else:
             self._print("36", "·", line)
 
     def warn(self, line: str) -> None:
         """Tell what the user should know."""
-        self._print("33", "warning:", line)
+        if self._log:
+            self._log.warn(line)
+        else:
+            self._print("33", "warning:", line)
 
-    def error(self, line: str) -> None:
-        """Tell why it ended."""
-        self._print("31", "cvdigest:", line)
+    def error(self, line: str, *, plain: bool = False) -> None:
+        """Tell why it ended; if *plain*, as a line for whoever typed the command, also where a log is written."""
+        if self._log and not plain:
+            self._log.error(line)
+        else:
+            self._print("31", "cvdigest:", line)
+
+    def traceback(self) -> None:
+        """Print the traceback of the error that is being dealt with, without the secrets that may stand in it."""
+        for line in self.mask(traceback.format_exc()).splitlines():
+            if self._log:
+                self._log.error(line)
+            else:
+                logs.put(logs.plain(line, longest=2 * logs.LONGEST))
+
+    def keep(self, *values: str) -> None:
+        """Hide *values* in everything that is said from now on."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *filter(None, values))))
+
+    def mask(self, text: str) -> str:
+        """Return *text* without what is secret in it."""
+        return secrets.mask(text, self._secrets)
+
+    def structured(self, form: str, **facts: object) -> None:
+        """Speak in structured lines from now on, in the *form* ``text`` or ``json``; *facts* stand in each of them."""
+        # A log tells the machine's time, also where the program is told to take another instant for now.
+        self._log = logs.Log(form, self.mask, lambda: datetime.now(UTC), {**facts, "host": host(), "pid": os.getpid()})
+
+    def bind(self, **facts: object) -> "Console":
+        """Return a console whose structured lines hold *facts* too, such as a category and a date."""
+        bound = copy.copy(self)
+        bound._log = self._log.bind(**facts) if self._log else None  # noqa: SLF001 - a copy of ourselves
+        return bound
 
     def _print(self, colour: str, mark: str, line: str) -> None:
-        if sys.stderr is None:
-            return
         # Parts of a line may come out of an answer or a file: nothing in it may steer the terminal.
-        text = "".join(letter if letter.isprintable() else " " for letter in line)
-        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-        print(f"\x1b[{colour}m{mark}\x1b[0m {text}" if self._terminal else f"{mark} {text}", file=sys.stderr, flush=True)
+        text = logs.plain(self.mask(line))
+        logs.put(f"\x1b[{colour}m{mark}\x1b[0m {text}" if self._terminal else f"{mark} {text}")
+
+
+def is_terminal() -> bool:
+    """Say whether somebody reads along on standard error."""
+    try:
+        return sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:  # it is closed
+        return False
 
 
 def command(
@@ -58,7 +106,7 @@ def command(
 ) -> argparse.ArgumentParser:
     """Add a subcommand that runs *function*, with the options that every subcommand has."""
     parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-    parser.set_defaults(command=function)
+    parser.set_defaults(command=function, called=name)
     parser.add_argument("--quiet", action="store_const", const=True, help="say nothing but warnings and errors")
     parser.add_argument("--debug", action="store_const", const=True, help="show the traceback of an error")
     return parser
@@ -78,19 +126,34 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pace", metavar="SECONDS", help="least time between two requests (default: 15, arXiv's own; 0 on loopback)")
     parser.add_argument("--now", metavar="INSTANT", help="take this instant for now: 2026-11-20T03:00Z")
     parser.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
+    parser.add_argument(
+        "--database", metavar="DATABASE", help="where all that is known is kept: a path or a URL (default: cvdigest.db in the data folder)"
+    )
     parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
     parser.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
+    parser.add_argument("--log", metavar="FORM", help="how progress is told: plain, text or json (default: plain; an unattended one: text)")
 
 
-def read_settings(options: argparse.Namespace, console: Console) -> "Settings":
-    """Return the settings of a command, and follow those that are about what is said."""
+def read_settings(options: argparse.Namespace, console: Console, without: Container[str] = ()) -> "Settings":
+    """Return the settings of a command, but for those in *without*, and follow those that are about what is said."""
     from digest import app, settings
 
     names = [field.name for field in fields(settings.Settings)]
-    read = settings.read({name: getattr(options, name, None) for name in names}, os.environ, app.settings_files())
+    read = settings.read({name: getattr(options, name, None) for name in names}, os.environ, app.settings_files(), without)
     console.quiet = read.quiet
     options.debug = read.debug
+    console.keep(*settings.secrets(read, os.environ))
+    form = read.log
+    if form == "auto":  # of what runs unattended, nobody reads the lines as they come
+        form = "text" if getattr(options, "unattended", False) and not is_terminal() else "plain"
+    if form != "plain":
+        console.structured(form, command=options.called)
     return read
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things, in words: 1 edition, 1,200 editions."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 @contextmanager
@@ -119,6 +182,12 @@ def write_text(text: str, *, kept: str = "\n") -> None:
     """Write lines that a person reads: nothing in them may steer the terminal; the controls in *kept* are meant."""
     with writing():
         print("".join(letter if letter.isprintable() or letter in kept else " " for letter in text), end="")
+
+
+def write_report(text: str) -> None:
+    """Write lines about what was made, if there is a standard output: the files are there all the same."""
+    if sys.stdout is not None:
+        write_text(text)
 
 
 def write_json(text: str) -> None:

@@ -3,11 +3,10 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from digest.core.announcements import FIRST_DATE
 from digest.core.domain import State
 from digest.errors import UsageError
 from digest.settings import day
@@ -34,6 +33,8 @@ def read_range(options: argparse.Namespace, newest: date, days: int = 1) -> tupl
         UsageError: one of them is no date, or they make no range.
 
     """
+    from digest.core.announcements import FIRST_DATE  # late, for it cannot be loaded without time zone data
+
     last = day("to", options.last) if options.last is not None else newest
     first = day("from", options.first) if options.first is not None else last - timedelta(days=days - 1)
     if first > last:
@@ -49,9 +50,9 @@ def read_range(options: argparse.Namespace, newest: date, days: int = 1) -> tupl
     return first, last
 
 
-def facts(note: "Note") -> str:
-    """Return what is to be said about a date besides its state."""
-    said = []
+def facts(note: "Note", edition: int = 1) -> str:
+    """Return what is to be said about a date besides its state; *edition* is the number of its last edition."""
+    said = [f"edition {edition}"] if edition > 1 else []
     if note.state is State.PUBLISHED:
         said.append(f"{note.entries} announced, {note.listed} listed")
         if note.service:
@@ -77,17 +78,24 @@ def facts(note: "Note") -> str:
     return "; ".join(said)
 
 
-def line(note: "Note") -> str:
+def line(note: "Note", edition: int = 1) -> str:
     """Return what is known of a date as one plain line."""
-    return f"{note.date} {note.state.value}: {facts(note)}"
+    return f"{note.date} {note.state.value}: {facts(note, edition)}"
 
 
-def listed(notes: Sequence["Note"]) -> str:
-    """Return a line for each date: on a terminal a table that fits into it, elsewhere plain lines."""
+def listed(notes: Sequence["Note"], editions: Mapping[date, int] | None = None) -> str:
+    """Return a line for each date: on a terminal a table that fits into it, elsewhere plain lines.
+
+    *editions* are the numbers of their last editions.
+    """
+    number = editions or {}
     if sys.stdout is None or not sys.stdout.isatty():
-        return "".join(f"{line(note)}\n" for note in notes)
+        return "".join(f"{line(note, number.get(note.date, 1))}\n" for note in notes)
     width = shutil.get_terminal_size((_WIDTH, 24)).columns
-    rows = [("Date", "State", "Papers", "About"), *((_day(note), note.state.value, _count(note), facts(note)) for note in notes)]
+    rows = [
+        ("Date", "State", "Papers", "About"),
+        *((_day(note), note.state.value, _count(note), facts(note, number.get(note.date, 1))) for note in notes),
+    ]
     lines = (f"{one:<14}  {state:<9}  {count:>6}  {about}" for one, state, count, about in rows)
     return "".join(f"{_cut(text, width).rstrip()}\n" for text in lines)
 

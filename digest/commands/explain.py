@@ -6,7 +6,7 @@ from pathlib import Path
 
 from digest.commands.console import Console, command, read_settings, write_json, write_text, writing
 from digest.core.identifiers import identifier
-from digest.errors import SettingsError, UsageError
+from digest.errors import UsageError
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -20,11 +20,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--out", metavar="DIR", help="where your digests are (default: ./digests)")
     parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
     parser.add_argument("--data", metavar="DIR", help="where corrections are kept (default: the user's data folder)")
+    parser.add_argument("--database", metavar="DATABASE", help="which database: a path or a URL (default: cvdigest.db in the data folder)")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Find the paper, and print why."""
-    from digest import app, corrections, explaining, resources
+    from digest import app, explaining, resources
 
     settings = read_settings(options, console)
     name = identifier(options.paper) if options.paper is not None else ""
@@ -44,10 +45,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     else:
         found = explaining.in_editions(settings.out, name, console.warn)
     corrected = None
-    try:
-        corrected = corrections.corrections(app.data_folder(settings)).get(name)
-    except SettingsError as exc:
-        console.warn(str(exc))
+    if name:
+        with app.correcting(settings, console.say, console.warn) as known:
+            corrected = known.in_force().get(name)
     told = explaining.report(found, app.model_folder(settings), corrected, console.warn)
     if settings.json:
         with writing():

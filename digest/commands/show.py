@@ -3,11 +3,12 @@
 import argparse
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from digest.commands.console import Console, command, read_settings, write_json, write_text, writing
 from digest.core.identifiers import identifier
-from digest.errors import SettingsError, UsageError
+from digest.errors import UsageError
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,12 +18,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--category", metavar="CAT", help="only in digests of this category (default: in all)")
     parser.add_argument("--out", metavar="DIR", help="where your digests are (default: ./digests)")
     parser.add_argument("--data", metavar="DIR", help="where arXiv's answers are kept (default: the user's data folder)")
+    parser.add_argument(
+        "--database", metavar="DATABASE", help="where it is kept what was made: a path or a URL (default: in the data folder)"
+    )
     parser.add_argument("--json", action="store_const", const=True, help="print all of it as JSON")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Find the paper in the digests, and print its path."""
-    from digest import app, corrections, tracing
+    from digest import app, tracing
 
     settings = read_settings(options, console)
     name = identifier(options.paper)
@@ -31,12 +35,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         raise UsageError(msg, advice="they look like 2004.00614 or cs/0703101")
     data = app.data_folder(settings)
     category = settings.category if options.category is not None else None
-    editions = tracing.trace(name, tracing.Places(settings.out, data, category, console.warn))
-    correction = None
-    try:
-        correction = corrections.corrections(data).get(name)
-    except SettingsError as exc:
-        console.warn(str(exc))
+    with app.App(settings, settings.now or datetime.now(UTC), console.say, console.warn) as program:
+        places = tracing.Places(program.database(make=False), settings.out, data, category, console.warn)
+        editions = tracing.trace(name, places)
+        correction = program.corrections().get(name)
     if settings.json:
         shelf = {"topic": correction[0], "subtopic": correction[1] or None} if correction else None
         with writing():
@@ -67,9 +69,17 @@ def _lines(edition: dict[str, Any]) -> Iterator[str]:
         yield f"  fetched     {answer['fetched'] or 'the answer is not kept'}  {answer['url']}"
     if edition["pending"]:
         yield "  abstract    could not be had so far; the next run completes it"
+    if not edition["listed"]:
+        yield f"  published   not on the page {edition['page']}, which does not list what is {edition['kind']}"
+        return
     yield f"  classified  {_shelf(edition)}"
     line = f", line {edition['line']}" if edition["line"] else " (the page is not there)"
-    yield f"  published   {edition['page']}, number {edition['number']}{line}"
+    again = f" (edition {edition['edition']})" if edition["edition"] > 1 else ""
+    yield f"  published   {edition['page']}{again}, number {edition['number']}{line}"
+    for step in edition["editions"]:
+        place = _shelf({**step, "model": None}) if step["listed"] else "not listed"
+        why = f": {'. '.join(step['changes'])}" if step["changes"] else ""
+        yield f"  edition {step['edition']:<3} {place}{why}"
 
 
 def _shelf(edition: dict[str, Any]) -> str:

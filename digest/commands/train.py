@@ -23,6 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--out", metavar="DIR", help="the folder to write the model to (default: ./model)")
     parser.add_argument("--name", default="own", help="the model's name (default: own)")
     parser.add_argument("--data", metavar="DIR", help="where corrections and what was fetched are kept (default: the user's data folder)")
+    parser.add_argument("--database", metavar="DATABASE", help="which database: a path or a URL (default: cvdigest.db in the data folder)")
     parser.add_argument("--arxiv-url", metavar="URL", help="one base URL for all of arXiv's addresses, for replays")
     parser.add_argument("--pace", metavar="SECONDS", help="least time between two requests to arXiv (default: 3, the API's own)")
     parser.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")

@@ -11,10 +11,30 @@ The rule is a hint about what to expect. arXiv defers announcements without noti
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-ITHACA = ZoneInfo("America/New_York")
+from digest.errors import DigestError
+
+
+class _Unknown(tzinfo):
+    """A time zone that this machine knows nothing of: whoever needs it is told so."""
+
+    def utcoffset(self, _moment: datetime | None) -> timedelta:
+        msg = "this machine has no data about the time zone America/New_York, by which arXiv announces"
+        raise DigestError(msg, advice="python -m pip install tzdata")
+
+    dst = tzname = utcoffset  # type: ignore[assignment]
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        return _Unknown()
+
+
+ITHACA = _zone("America/New_York")
 FIRST_DATE = date(1991, 8, 14)
 """No announcement is older than arXiv itself."""
 

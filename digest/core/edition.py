@@ -85,6 +85,10 @@ class Edition:
     checks: tuple[Check, ...] = ()
     reconstructed: bool = False
     unknown: tuple[str, ...] = ()
+    number: int = 1
+    """1 for the first edition of a date."""
+    changes: tuple[str, ...] = ()
+    """What is different from the edition before, each a sentence without its full stop."""
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -161,6 +165,17 @@ def compose(  # noqa: PLR0913 - an edition is made of this much
         reconstructed=announcement.reconstructed,
         unknown=announcement.unknown,
     )
+
+
+def sectioned(items: Sequence[Item], layout: str, taxonomy: Taxonomy) -> tuple[Section, ...]:
+    """Return the sections of an edition whose numbered *items* are at hand, in order."""
+    headings = {**taxonomy.names(), "all": "All papers", UNSURE: "Unsure", UNCLASSIFIED: "Unclassified"}
+    divided = {topic.slug: topic for topic in taxonomy.topics if topic.by_subtopic}
+    found = []
+    for slug, group in groupby(items, lambda item: _shelf(item.classification, item.corrected, layout)):
+        own = tuple(group)
+        found.append(Section(slug, headings.get(slug, slug), own, _parts(own, divided[slug]) if slug in divided else ()))
+    return tuple(found)
 
 
 def _settled(correction: tuple[str, str] | None, opinion: Classification | None, taxonomy: Taxonomy) -> tuple[str, str] | None:

@@ -1,10 +1,14 @@
 """An edition as JSON: the file beside the page, and what ``--json`` prints. Described by `models/edition.schema.json`."""
 
 import json
-from datetime import datetime
+from datetime import UTC, date, datetime
+from json.encoder import encode_basestring
 from typing import Any
 
-from digest.core.edition import Edition, Item
+from digest.catalogue.taxonomy import Taxonomy
+from digest.core.domain import Check, Classification, Entry, Kind, ModelInfo, Paper, Provenance, Shelf, State
+from digest.core.edition import Edition, Item, sectioned
+from digest.core.links import Link
 
 FORMAT = 1
 
@@ -15,6 +19,8 @@ def edition_object(edition: Edition) -> dict[str, Any]:
         "format": FORMAT,
         "date": edition.date.isoformat(),
         "category": edition.category,
+        "edition": edition.number,
+        "changes": list(edition.changes),
         "state": edition.state.value,
         **({"reason": edition.reason} if edition.reason else {}),
         "sample": edition.sample,
@@ -31,7 +37,79 @@ def edition_object(edition: Edition) -> dict[str, Any]:
 
 def text(edition: Edition) -> str:
     """Return *edition* as the text of a JSON file, with a final line feed."""
-    return json.dumps(edition_object(edition), ensure_ascii=False, indent=1) + "\n"
+    return _written(edition_object(edition), "\n") + "\n"
+
+
+def read(document: dict[str, Any], taxonomy: Taxonomy) -> Edition:
+    """Return the edition that a JSON file holds, as far as it tells: what a corrected paper's model thought is left as it is there.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no edition.
+
+    """
+    items = [_item(entry) for entry in document["entries"]]
+    model, source = document["model"], document["source"]
+    return Edition(
+        document["category"],
+        date.fromisoformat(document["date"]),
+        State(document["state"]),
+        document["layout"],
+        dict(document["counts"]),
+        sectioned(items, document["layout"], taxonomy),
+        taxonomy,
+        ModelInfo(model["name"], model["sha256"]) if model else None,
+        Provenance(source["service"], tuple(source["urls"]), tuple(source["sha256"])),
+        document.get("reason", ""),
+        document["sample"],
+        tuple(Check(check["service"], check["agrees"], check["says"]) for check in document["checks"]),
+        document["reconstructed"],
+        tuple(document["unknown"]),
+        document["edition"],
+        tuple(document["changes"]),
+    )
+
+
+def _written(value: object, margin: str) -> str:
+    """Return what ``json.dumps(value, ensure_ascii=False, indent=1)`` does, several times as fast: that has no C for an indent."""
+    if isinstance(value, str):
+        return encode_basestring(value)
+    inner = f"{margin} "
+    if isinstance(value, dict) and value:
+        return f"{{{inner}{f',{inner}'.join(f'{encode_basestring(key)}: {_written(one, inner)}' for key, one in value.items())}{margin}}}"
+    if isinstance(value, list) and value:
+        return f"[{inner}{f',{inner}'.join(_written(one, inner) for one in value)}{margin}]"
+    return json.dumps(value)
+
+
+def _item(entry: dict[str, Any]) -> Item:
+    paper = Paper(
+        entry["id"],
+        entry["title"],
+        entry["abstract"],
+        tuple(entry["authors"]),
+        tuple(entry["categories"]),
+        entry["comments"],
+        entry["journal_ref"],
+        entry["version"],
+        entry["doi"],
+        entry["licence"],
+        _instant(entry["submitted"]),
+        _instant(entry["updated"]),
+        entry["pending"],
+    )
+    shelves = tuple(Shelf(shelf["topic"], shelf["subtopic"] or "", shelf["probability"]) for shelf in entry["topics"])
+    return Item(
+        entry["number"],
+        Entry(paper, Kind(entry["kind"])),
+        Classification(shelves, entry["unsure"]) if shelves else None,
+        tuple(Link(link["kind"], link["url"]) for link in entry["links"]),
+        entry["venue"],
+        (entry["topic"], entry["subtopic"] or "") if entry["corrected"] else None,
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
 def _moment(value: datetime | None) -> str | None:

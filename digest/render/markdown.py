@@ -7,7 +7,6 @@ Escaping is the rule and not something to remember: whatever a template puts out
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +87,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            auto_reload=False,  # one that was read stays in its cache
         )
         self._environment.filters.update(md=Markdown, abstract=abstract, day=day, anchor=anchor, address=address)
 
@@ -102,7 +102,6 @@ class Renderer:
         rows = [{"date": when, "category": category, "path": path.as_posix()} for when, category, path in editions]
         return self._template("index.md.j2").render(rows=rows, thanks=THANKS)
 
-    @cache  # noqa: B019 - a renderer lives as long as the program
     def _template(self, name: str) -> jinja2.Template:
         return self._environment.get_template(name)
 
