@@ -471,10 +471,10 @@ def test_58_a_model_that_cannot_be_used(program: Program, nursery: Nursery, dama
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [0, 2**18, 2**20, 2**22, 2**23, 2**24, 2**25, 2**26])
 def test_59_too_little_memory(program: Program, nursery: Nursery, more: int) -> None:
-    """With too little memory a run fails in one line, or does with what there is."""
+    """With too little memory a run fails in one line, or does with what there is: without the model, which the next one makes good."""
     failed = run(nursery, program, does={"room": {"more": more}})
     check_clean(failed, 1, 69)
-    check_recovers(nursery, program)
+    check_recovers(nursery, program, 2 if "every paper is unclassified" in failed.err else 1)
 
 
 @linux

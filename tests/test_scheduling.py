@@ -93,7 +93,7 @@ def test_twenty_years_of_ticks(zone: str) -> None:
     ("first", "asleep", "last"),
     [
         ("2026-10-29T12:00Z", "2026-11-10T00:30Z", "2026-12-03T12:00Z"),  # the autumn change; Thanksgiving in the sleep
-        pytest.param("2026-01-01T12:00Z", "2026-08-27T23:00Z", "2026-12-31T12:00Z", marks=pytest.mark.slow),
+        ("2026-02-19T12:00Z", "2026-03-03T00:30Z", "2026-03-27T12:00Z"),  # the spring change in the sleep
     ],
 )
 def test_what_is_due_follows_from_the_states_of_the_dates(tmp_path: Path, first: str, asleep: str, last: str) -> None:
