@@ -52,7 +52,7 @@ def fill(folder: Path, papers: int) -> None:
     source, numbers = texts(), count()
     with app.App(settings, NOW, lambda _line: None, print) as program:
         daily = program._daily()  # noqa: SLF001 - what a run does, without a network
-        editions = program._editions(daily)  # noqa: SLF001
+        editions = program._editions(daily)  # noqa: SLF001 - as above
         calendar, day = resources.calendar(), date(2016, 1, 4)
         for _ in range(papers // A_DATE):
             while calendar.closure(day):

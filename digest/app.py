@@ -32,7 +32,6 @@ from digest.editions import Editions
 from digest.errors import ClockError, DigestError, SettingsError, StoreError, UsageError
 from digest.files import host, sweep
 from digest.ledger import FOLDER, old_notes, storable
-from digest.locks import FileLeadership
 from digest.mail import Server
 from digest.reclassify import Changed, Reclassify, Result
 from digest.render.markdown import Renderer
@@ -43,7 +42,7 @@ from digest.source import Source
 from digest.store import backups, days, runs
 from digest.store.alerts import StoreMemory
 from digest.store.database import Database, address, in_memory
-from digest.store.locks import Held, PostgresLeadership, leadership, turn
+from digest.store.locks import FileLeadership, Held, PostgresLeadership, leadership, turn
 
 Say = Callable[[str], None]
 _API = "https://export.arxiv.org"

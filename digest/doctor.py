@@ -239,7 +239,7 @@ def _alive(pid: int) -> bool:
 
 def _spoken(span: timedelta) -> str:
     minutes = span / timedelta(minutes=1)
-    return f"{minutes * 60:.0f} s" if minutes < 1 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"  # noqa: PLR2004
+    return f"{minutes * 60:.0f} s" if minutes < 1 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"  # noqa: PLR2004 - minutes, then hours
 
 
 # -- the network -----------------------------------------------------------------------------------------------------------

@@ -165,8 +165,8 @@ def main() -> None:
     from digest.classify import model
 
     with suppress(ImportError):
-        import psycopg  # noqa: F401
-        import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
+        import psycopg  # noqa: F401 - so that no child has to load it
+        import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401 - so that no child has to load it
 
     resources.calendar(), resources.taxonomy(), resources.categories()
     model.load(resources.folder("models") / "default")

@@ -104,7 +104,6 @@ FLOORS: dict[str, float] = {
     "digest.store.runs": 4.1,
     "digest.store.corrections": 4.2,
     "digest.store.alerts": 4.3,
-    "digest.locks": 4,
     "digest.heartbeat": 4,
     "digest.store.backups": 4.3,
     "digest.store.upkeep": 4.3,
@@ -178,7 +177,7 @@ HOMES = {
     "structlog": {"digest.logs"},
     "urllib3": {"digest.arxiv.client", "digest.arxiv.exchange"},
     "tenacity": {"digest.arxiv.client", "digest.store.database"},
-    "filelock": {"digest.arxiv.client", "digest.corrections", "digest.store.database", "digest.store.locks", "digest.locks"},
+    "filelock": {"digest.arxiv.client", "digest.corrections", "digest.store.database", "digest.store.locks"},
     "sqlalchemy": {
         "digest.store.schema",
         "digest.store.database",

@@ -23,10 +23,10 @@ from digest.core.domain import State
 from digest.core.due import Known, Standing
 from digest.errors import ClockError, DamagedError, ForbiddenError, IncompleteError, LayoutError, PublishError, StoreError, UnreachableError
 from digest.heartbeat import Heartbeat
-from digest.locks import FileLeadership
 from digest.polling import Poll
 from digest.scheduling import JOB, Clockwork, Watch
 from digest.store import editions
+from digest.store.locks import FileLeadership
 from tests import pages, servers, ticking, truth, weeks
 from tests.pages import Fake
 from tests.reference import ROOT, clean_environment
@@ -370,7 +370,7 @@ def test_an_error_of_the_store_about_one_date() -> None:
         raise DamagedError(msg)
 
     days = [date(2026, 11, day) for day in (18, 19, 20)]
-    known: Callable[[datetime], Known] = lambda _now: Known(days[0], [Standing(day, tried=tried.get(day)) for day in days])  # noqa: E731
+    known: Callable[[datetime], Known] = lambda _now: Known(days[0], [Standing(day, tried=tried.get(day)) for day in days])  # noqa: E731 - one line
     said: list[str] = []
     outcome = Poll(known, run, CALENDAR, Clock(NOON), said.append, lambda _kind, _text: None).go()
 
@@ -425,7 +425,7 @@ def test_a_lock_that_cannot_be_had(tmp_path: Path) -> None:
     """A folder that cannot be made is an error of ours."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(PublishError, match="cannot be locked"):
+    with pytest.raises(StoreError, match="cannot be locked"):
         FileLeadership(tmp_path / "file" / "lock").acquire()
 
 

@@ -6,6 +6,7 @@ arXiv and never gives up TLS. Where another host is asked, it may lead to any ho
 machine. An answer that was cut is an error, also where HTTP itself would not notice: a gzip stream must have its end.
 """
 
+import io
 import re
 import threading
 import time
@@ -173,12 +174,12 @@ class Exchange:
             msg = f"the answer is encoded as {encoding[:40]!r}, which was not asked for"
             raise SourceError(msg)
         decoder = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
-        body = bytearray()
+        body = io.BytesIO()  # hands its bytes over without a copy: a large answer is in memory once
         bound = self.limits.max_bytes
         try:
             while chunk := response.raw.read1(_CHUNK, decode_content=False):
-                body += decoder.decompress(chunk, bound + 1 - len(body)) if decoder else chunk
-                if len(body) > bound:
+                body.write(decoder.decompress(chunk, bound + 1 - body.tell()) if decoder else chunk)
+                if body.tell() > bound:
                     msg = f"the answer is larger than {bound / 2**20:.3g} MiB"
                     raise SourceError(msg)
                 if time.monotonic() > self._deadline:
@@ -188,11 +189,11 @@ class Exchange:
             raise
         except (zlib.error, urllib3.exceptions.HTTPError, OSError) as exc:
             msg = f"the answer was cut ({cause(exc)})"
-            raise CutError(msg, advice="try again later", body=bytes(body)) from exc
+            raise CutError(msg, advice="try again later", body=body.getvalue()) from exc
         if decoder is not None and (not decoder.eof or decoder.unused_data):
             msg = f"the answer was cut: its gzip stream {'goes on after its end' if decoder.eof else 'has no end'}"
-            raise CutError(msg, advice="try again later", body=bytes(body))
-        self.body = bytes(body)
+            raise CutError(msg, advice="try again later", body=body.getvalue())
+        self.body = body.getvalue()
 
 
 def safe(url: str) -> bool:

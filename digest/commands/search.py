@@ -5,7 +5,7 @@ import difflib
 import json
 import os
 import sys
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from digest.commands.console import Console, command, read_settings, write_json, write_text, writing
@@ -14,7 +14,6 @@ from digest.errors import UsageError
 
 if TYPE_CHECKING:
     from digest.core.query import Snippet
-    from digest.store.database import Database
     from digest.store.search import Found, Hit
 
 _MOST, _AT_MOST = 20, 1000
@@ -64,15 +63,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
         msg = f"--category: arXiv has no category {category}"
         raise UsageError(msg, advice=f"did you mean {' or '.join(alike)}?" if alike else "see https://arxiv.org/category_taxonomy")
     most = _number(options.most)
-    database = _database(settings.database, app.data_folder(settings), console)
-    try:
+    with app.App(settings, settings.now or datetime.now(UTC), console.say, console.warn) as program:
+        database = program.database(make=False)
+        if database.sqlite and database.path is None:
+            console.warn("there is no database yet; cvdigest run and cvdigest backfill fill it")
         with database.read() as connection:
             found = search(
                 connection, query, topic=topic or None, subtopic=subtopic or None, first=first, last=last,
                 category=category or None, order=options.order, most=most,
             )  # fmt: skip
-    finally:
-        database.close()
     if settings.json:
         with writing():
             write_json(json.dumps(_told(found), ensure_ascii=False, indent=1) + "\n")
@@ -95,17 +94,6 @@ def _number(text: str) -> int:
         msg = f"--most: {text!r} is no number of papers"
         raise UsageError(msg, advice=f"1 to {_AT_MOST:,} will do")
     return found
-
-
-def _database(place: str, data: Path, console: Console) -> "Database":
-    """Return the database; an empty one, kept nowhere, if there is none yet: who only asks makes no file."""
-    from digest.store.database import Database, address, in_memory
-
-    database = Database(address(place, data), console.say)
-    if database.path is not None and not database.path.exists():
-        console.warn(f"there is no database {database.path} yet; cvdigest run and cvdigest backfill fill it")
-        return in_memory()
-    return database.open(upgrade=False)
 
 
 def _summary(found: "Found", *, order: str) -> str:

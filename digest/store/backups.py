@@ -361,6 +361,7 @@ def _examine_zip(path: Path) -> Backup:
                     msg = f"the backup {path} is damaged: the table {name} is not what was kept"
                     raise DamagedError(msg, advice="choose another one")
             return Backup(path, schema, path.stat().st_size, int(manifest["editions"]), str(manifest["newest"]))
+    # A method of compression that is not known is an error of its own kind (NotImplementedError).
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as exc:
         msg = f"the backup {path} is damaged: {exc}"
         raise DamagedError(msg, advice="choose another one") from exc

@@ -4,6 +4,7 @@ On SQLite a lock of the kernel beside the database, on PostgreSQL a lock of a tr
 ends with the process that holds it, however it ends; no stale one can stay behind.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from filelock import FileLock, Timeout
 from sqlalchemy import exc
 
 from digest.errors import StoreError
-from digest.locks import FileLeadership
 from digest.store.database import Database, lock_number
 
 _IN_USE = lock_number("in use")
@@ -36,8 +36,8 @@ Held = Callable[[], bool]
 def turn(database: Database, data: Path, category: str, waiting: Callable[[], None]) -> Iterator[Held]:
     """Hold off other runs of *category*, so that of two at once the later one finds what the first has made.
 
-    *waiting* is called once if another run is at work already. On SQLite the lock is a file in the folder *data*. Yielded is
-    what says whether the turn is still held.
+    *waiting* is called once if another run is at work already. On SQLite the lock is a file beside the database; *data* is where
+    that is for one in memory. Yielded is what says whether the turn is still held.
 
     Raises:
         StoreError: the server cannot be asked.
@@ -203,6 +203,58 @@ def _answers(connection: sa.Connection) -> bool:
     except exc.SQLAlchemyError:
         return False
     return True
+
+
+@dataclass(slots=True)
+class FileLeadership:
+    """Leadership by a lock on a file; `acquire` and `release` may be called by different threads."""
+
+    path: Path
+    _lock: FileLock = field(init=False, repr=False)
+    _file: tuple[int, int] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._lock = FileLock(self.path, thread_local=False)
+
+    def acquire(self) -> bool:
+        """Lead, if nobody else does; say whether we lead. Never waits.
+
+        Raises:
+            StoreError: the file cannot be written.
+
+        """
+        if self._file is not None:
+            return self.held()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        except OSError as exc:
+            msg = f"{self.path} cannot be locked: {exc.strerror or exc}"
+            raise StoreError(msg, advice="choose another data folder with --data, or another database with --database") from exc
+        self._file = self._identity()
+        return self.held()
+
+    def held(self) -> bool:
+        """Say whether we still lead. Who loses the file itself may have a rival on another file of its name."""
+        if self._file is None or self._identity() != self._file:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let another one lead."""
+        self._file = None
+        with suppress(OSError):
+            self._lock.release(force=True)
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - nothing else of the path is wanted
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 @dataclass(slots=True)
