@@ -200,8 +200,7 @@ class Clockwork:
         answer = self._ask(self.leadership.acquire)
         if answer:
             self._leads = True
-            if self._told:
-                self.say("the leader has ended; leading now")
+            self.say("the leader has ended; leading now" if self._told else "no other daemon does this work; leading now")
             self._told = False
             self._wake_in(0)
             self._give_sign()

@@ -18,6 +18,7 @@ from tests.wholeness import DOUBLED, LOST, OTHER, look
 
 SOON = 10.0
 """Seconds within which another daemon leads."""
+FIRST, STANDBY = "no other daemon does this work; leading now", "another daemon does this work already; standing by"
 
 
 @dataclass
@@ -54,13 +55,14 @@ def crowd(  # noqa: PLR0917 - who comes, and what happens
     living = [child for child in waiting if child not in killed]
     if living or hurrying:
         found.see(eventually(lambda: _made(program), 30), LOST, f"no edition is made: {''.join(child.err for child in living)}")
+    # Who is told to end before it could look has nothing to say, and who looks after the leader was told to end leads rightly.
+    found.see(eventually(lambda: all(map(_has_looked, living)), 30), OTHER, "a daemon does not look who leads")
     for child in living:
         child.signal(signal.SIGTERM)
     for child in living:
         found.see(child.wait() == 0, OTHER, f"a daemon ended with {child.wait()}: {child.err}")
         found.see(child.err.count("leading now") <= 1, DOUBLED, child.err)
-    # Whoever does not lead from the start says so; whoever is told to end before it could look says nothing.
-    first = [child for child in waiting if "standing by" not in child.err]
+    first = [child for child in waiting if FIRST in child.err]
     found.see(len(first) <= 1 or kill, DOUBLED, f"{len(first)} daemons led at once")
     found.see(len(arxiv.asked) - asked <= 1 + len(killed), DOUBLED, f"asked for {arxiv.asked[asked:]}")
     # One more run: what a daemon was writing when it was killed is swept by the next one that works.
@@ -68,6 +70,10 @@ def crowd(  # noqa: PLR0917 - who comes, and what happens
     found.see(last.wait() == 0, OTHER, f"the last run ended with {last.wait()}: {last.err}")
     found.wrong += look(program, LAST)
     return found
+
+
+def _has_looked(child: Child) -> bool:
+    return FIRST in child.err or STANDBY in child.err
 
 
 def _made(program: Program) -> bool:
