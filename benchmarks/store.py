@@ -128,7 +128,7 @@ def keep(database: Database, made: tuple[Announcement, list[Classification], str
     said, thought, page, text = made
     now = datetime(said.date.year, said.date.month, said.date.day, 1, 30, tzinfo=UTC)
     path = f"{said.date:%Y/%m}/{said.date}-{said.category}"
-    with database.write() as connection:
+    with database.write() as connection, papers.indexed(connection, [entry.paper.id for entry in said.entries]):
         key, versions = announcements.keep(connection, said, now)
         judge = papers.model_key(connection, MODEL)
         papers.keep_opinions(connection, judge, dict(zip(versions, thought, strict=True)))

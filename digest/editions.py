@@ -66,7 +66,8 @@ class Editions:
         edition, new = self.numbered(draft.edition, before)
         made = replace(self._made(edition, draft.announcement), new=new)
         reach("prepare-begin")
-        with self.database.write() as connection:
+        names = [entry.paper.id for entry in draft.announcement.entries]
+        with self.database.write() as connection, papers.indexed(connection, names):
             registered = self._register(connection, draft, raw, now)
             stored = self.prepare(connection, edition, *registered, note(made), now) if new else before
             # Only where arXiv was asked, which has said then that the clock is right: a moment that is wrong would stop all later runs.

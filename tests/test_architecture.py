@@ -195,7 +195,7 @@ HOMES = {
         "digest.store.upkeep",
         "digest.store.migrations.versions.v0001",
     },
-    "sqlite3": {"digest.store.database", "digest.store.backups", "digest.store.upkeep"},
+    "sqlite3": {"digest.store.database", "digest.store.search", "digest.store.backups", "digest.store.upkeep"},
     "alembic": {
         "digest.store.database",
         "digest.store.migrations.env",

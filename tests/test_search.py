@@ -160,7 +160,7 @@ def test_a_title_counts_more(database: Database) -> None:
 @pytest.mark.parametrize("filters", [{}, {"topic": "3d"}, {"last": DAY}, {"category": "cs.CV"}])
 def test_a_phrase_that_is_everywhere(empty: Database, monkeypatch: pytest.MonkeyPatch, text: str, filters: dict[str, Any]) -> None:
     """On SQLite, papers with a very common phrase in their titles come first, then the others; of both the newest first."""
-    monkeypatch.setattr(search, "COUNTED", 1)
+    monkeypatch.setattr(search, "_EVERYWHERE", 1)
     titles = ["Other", "State-of-the-Art", "Other", "Other", "State of the Art", "Other", "Other", "Other"]
     some = [Paper(f"2611.0000{n}", title, "State of the art mesh.", ("Ada",), ("cs.CV",)) for n, title in enumerate(titles)]
     with empty.write() as connection:
@@ -256,12 +256,40 @@ def test_a_correction_moves_what_is_found(empty: Database) -> None:
     assert found(empty, "gaussian", topic="3d") == found(empty, "gaussian", topic="video") == []
 
 
+def test_what_is_done_in_one_block_is_found_as_it_ends(empty: Database) -> None:
+    """Papers that are kept, placed and changed within one block are found as they are at its end, also if another block failed."""
+
+    def broken_off() -> None:
+        with empty.write() as connection, papers.indexed(connection, [PAPERS[0].id]):
+            papers.keep(connection, PAPERS[:1], NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        broken_off()
+    with empty.write() as connection, papers.indexed(connection, [PAPERS[0].id, "2611.00009"]):
+        papers.keep(connection, PAPERS[:2], NOW)
+        papers.place(connection, PLACES[:2])
+        papers.keep(connection, [replace(PAPERS[0], title="Meshes", version=2)], NOW)
+        papers.place(connection, [("2611.00001", "tracking", "tracking-3d", DAY + timedelta(days=1))])
+    with empty.write() as connection:
+        papers.place(connection, [("2611.00002", "video", "", DAY)])
+        if empty.sqlite:
+            connection.exec_driver_sql("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+
+    assert found(empty, "title:mesh OR object") == ["1", "2"]
+    assert found(empty, "mesh", topic="tracking", subtopic="tracking-3d", first=DAY + timedelta(days=1)) == ["1"]
+    assert (
+        found(empty, "gaussian", topic="track") == found(empty, "gaussian", subtopic="tracking") == found(empty, "gaussian", last=DAY) == []
+    )
+    assert found(empty, "object", topic="video", subtopic="", last=DAY) == ["2"]
+    assert found(empty, "tracking OR video OR track") == []
+
+
 @pytest.mark.parametrize("order", ["relevance", "date"])
 def test_pages_have_no_gaps(empty: Database, monkeypatch: pytest.MonkeyPatch, order: search.Order) -> None:
     """Page after page gives each paper once, also beyond those that are ranked and counted; kept in any order of dates."""
     monkeypatch.setattr(search, "RANKED", 20)
     monkeypatch.setattr(search, "COUNTED", 40)
-    monkeypatch.setattr(search, "_CHUNK", 8)
     many = [Paper(f"2611.{number:05}", f"Mesh {'mesh ' * (number % 5)}", "A mesh.", ("Ada Example",), ("cs.CV",)) for number in range(90)]
     with empty.write() as connection:
         papers.keep(connection, many, NOW)

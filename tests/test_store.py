@@ -45,7 +45,7 @@ def words(database: Database, word: str) -> list[str]:
     with database.read() as connection:
         if database.sqlite:
             found = connection.exec_driver_sql(
-                "SELECT arxiv_id FROM words JOIN papers ON papers.id = words.rowid WHERE words MATCH ? ORDER BY arxiv_id", (word,)
+                "SELECT arxiv_id FROM words JOIN searchable ON searchable.id = words.rowid WHERE words MATCH ? ORDER BY arxiv_id", (word,)
             )
         else:
             found = connection.execute(

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from digest.errors import DamagedError, StoreError
 from digest.ledger import Note, note_object, note_of
 from digest.store import days
+from digest.store.papers import indexed
 from digest.store.schema import announcements, editions, entries, files, models, papers, versions
 
 PREPARED, PUBLISHED = "prepared", "published"
@@ -244,17 +245,20 @@ def gone(connection: sa.Connection, category: str, day: date, listed: Collection
 def move(connection: sa.Connection, names: Sequence[str], category: str, day: date) -> None:
     """Let papers that an edition does not list any more stand where the next newest edition has them, or nowhere."""
     documents: dict[int, dict[str, tuple[str, str]]] = {}
-    for name in names:
-        place: dict[str, object] = {"announced": None, "topic": "", "subtopic": ""}
-        last = {(row.category, row.date): row.id for row in connection.execute(_listing(name).order_by(editions.c.date, editions.c.number))}
-        for (other, when), key in reversed(last.items()):
-            if key not in documents:
-                documents[key] = _places(load(connection, key))
-            if (other, when) != (category, day) and name in documents[key]:
-                topic, subtopic = documents[key][name]
-                place = {"announced": when, "topic": topic, "subtopic": subtopic}
-                break
-        connection.execute(sa.update(papers).where(papers.c.arxiv_id == name).values(place))
+    with indexed(connection, names):
+        for name in names:
+            place: dict[str, object] = {"announced": None, "topic": "", "subtopic": ""}
+            last = {
+                (row.category, row.date): row.id for row in connection.execute(_listing(name).order_by(editions.c.date, editions.c.number))
+            }
+            for (other, when), key in reversed(last.items()):
+                if key not in documents:
+                    documents[key] = _places(load(connection, key))
+                if (other, when) != (category, day) and name in documents[key]:
+                    topic, subtopic = documents[key][name]
+                    place = {"announced": when, "topic": topic, "subtopic": subtopic}
+                    break
+            connection.execute(sa.update(papers).where(papers.c.arxiv_id == name).values(place))
 
 
 def _listing(name: str) -> sa.Select[tuple[int, str, date]]:

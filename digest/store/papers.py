@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,12 +14,9 @@ from digest.store.schema import classifications, models, papers, versions
 
 _AT_ONCE = 500
 """How many values one statement names: SQLite takes some 32,000, PostgreSQL 65,535."""
-_WORDS = ("title", "abstract", "authors", "categories")
-"""What is searched."""
-CATEGORY_MARK = "\ue000"
-"""What a category begins with in the index of SQLite: it stands in no word that anybody types."""
-_INDEX = "INSERT INTO words (rowid, title, abstract, authors, categories) VALUES (?, ?, ?, ?, ?)"
-_FORGET = "INSERT INTO words (words, rowid, title, abstract, authors, categories) VALUES ('delete', ?, ?, ?, ?, ?)"
+_SEARCHABLE = "SELECT id, title, abstract, authors, facts FROM searchable WHERE arxiv_id IN (SELECT value FROM json_each(?))"
+_INDEXED = "cvdigest.indexed"
+_INDEX = "INSERT INTO words (rowid, title, abstract, authors, facts, words) VALUES (?, ?, ?, ?, ?, ?)"
 _T = TypeVar("_T")
 
 
@@ -82,7 +80,9 @@ def paper_of(row: Mapping[str, object] | sa.RowMapping, *, pending: bool = False
 
 def place(connection: sa.Connection, places: Iterable[tuple[str, str, str, object]]) -> None:
     """Note where papers stand in the newest edition that lists them: identifier, topic, subtopic, date."""
-    rows = [{"of": name, "topic_is": topic, "subtopic_is": subtopic, "date_is": day} for name, topic, subtopic, day in places]
+    rows: list[dict[str, object]] = [
+        {"of": name, "topic_is": topic, "subtopic_is": subtopic, "date_is": day} for name, topic, subtopic, day in places
+    ]
     if rows:
         newer = sa.or_(papers.c.announced.is_(None), papers.c.announced <= sa.bindparam("date_is", type_=sa.Date))
         change = sa.update(papers).where(papers.c.arxiv_id == sa.bindparam("of"), newer)
@@ -91,7 +91,38 @@ def place(connection: sa.Connection, places: Iterable[tuple[str, str, str, objec
             "subtopic": sa.bindparam("subtopic_is"),
             "announced": sa.bindparam("date_is", type_=sa.Date),
         }
-        connection.execute(change.values(values), rows)
+        with indexed(connection, [str(row["of"]) for row in rows]):
+            connection.execute(change.values(values), rows)
+
+
+@contextmanager
+def indexed(connection: sa.Connection, names: Iterable[str]) -> Iterator[None]:
+    """Let the index of words follow whatever is changed of these papers meanwhile; that of PostgreSQL does so by itself.
+
+    Within another such block, papers that are its own are left to that one: so they are indexed once, not at each step.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    others: frozenset[str] = connection.info.get(_INDEXED, frozenset())
+    ours = set(names) - others
+    connection.info[_INDEXED] = others | ours
+    try:
+        before = _searchable(connection, ours)
+        yield
+        after = _searchable(connection, ours)
+    finally:
+        connection.info[_INDEXED] = others
+    # The index keeps no texts of its own, so it must be told the words that it is to forget. What comes in the order of its
+    # rows it writes at once.
+    changes = [*((*row, "delete") for row in before - after), *((*row, None) for row in after - before)]
+    if changes:
+        connection.exec_driver_sql(_INDEX, sorted(changes, key=lambda row: (row[0], row[-1] is None)))
+
+
+def _searchable(connection: sa.Connection, names: Iterable[str]) -> set[tuple[Any, ...]]:
+    """Return what the index of SQLite is to have of papers."""
+    return {tuple(row) for row in connection.exec_driver_sql(_SEARCHABLE, (json.dumps(sorted(names)),))}
 
 
 # -- what a model thinks ------------------------------------------------------------------------------------------------
@@ -189,39 +220,22 @@ def _known(connection: sa.Connection, keys: set[int]) -> dict[tuple[int, str], i
 
 
 def _renew(connection: sa.Connection, newest: Mapping[int, tuple[int, Paper]]) -> None:
-    """Let papers point to their newest versions, and the index of words follow."""
+    """Let papers point to their newest versions."""
     before: dict[int, Any] = {}
     for some in _batches(sorted(newest)):
-        fields = (papers.c.id, papers.c.latest, versions.c.version, *(versions.c[name] for name in _WORDS))
+        fields = (papers.c.id, papers.c.latest, versions.c.version, versions.c.abstract)
         joined = papers.outerjoin(versions, versions.c.id == papers.c.latest)
         before |= {row.id: row for row in connection.execute(sa.select(*fields).select_from(joined).where(papers.c.id.in_(some)))}
-    moved, gone, come = [], [], []
-    for key, (version, paper) in newest.items():
-        old = before[key]
-        if old.latest == version or (old.latest and _worse(paper, old)):
-            continue
-        moved.append({"of": key, "is": version})
-        said = _row(paper)
-        words = [str(said[name]) for name in _WORDS]
-        if old.latest:
-            forgotten = [str(getattr(old, name)) for name in _WORDS]
-            if words == forgotten:
-                continue
-            gone.append((key, *_indexed(forgotten)))
-        come.append((key, *_indexed(words)))
-    if connection.dialect.name == "sqlite" and gone:
-        # The index keeps no texts of its own, so it must be told the words that it is to forget.
-        connection.exec_driver_sql(_FORGET, gone)
+    moved = {
+        paper.id: {"of": key, "is": version}
+        for key, (version, paper) in newest.items()
+        if before[key].latest != version and not (before[key].latest and _worse(paper, before[key]))
+    }
     if moved:
-        connection.execute(sa.update(papers).where(papers.c.id == sa.bindparam("of")).values(latest=sa.bindparam("is")), moved)
-    if connection.dialect.name == "sqlite" and come:
-        connection.exec_driver_sql(_INDEX, come)
-
-
-def _indexed(words: Sequence[str]) -> Sequence[str]:
-    """Return texts as the view ``searchable`` of SQLite has them."""
-    *others, categories = words
-    return [*others, f" {categories}".replace(" ", f" {CATEGORY_MARK}").replace(".", "").replace("-", "")]
+        with indexed(connection, list(moved)):
+            connection.execute(
+                sa.update(papers).where(papers.c.id == sa.bindparam("of")).values(latest=sa.bindparam("is")), list(moved.values())
+            )
 
 
 def _worse(paper: Paper, old: Any) -> bool:  # noqa: ANN401 - a row

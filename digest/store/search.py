@@ -8,7 +8,7 @@ papers that fit are ranked, the others follow by date, and what is found more th
 a search for a phrase that is everywhere ranks by titles alone.
 """
 
-import json
+import sqlite3
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,16 +21,13 @@ import sqlalchemy as sa
 from digest.core import query as queries
 from digest.core.domain import Paper
 from digest.core.query import Query, Snippet, Term, Where
-from digest.store.papers import CATEGORY_MARK, paper_of
-from digest.store.schema import papers, versions
+from digest.store.papers import paper_of
+from digest.store.schema import TOKENIZER, papers, versions
 
 RANKED, COUNTED = 1_000, 10_000
 Order = Literal["relevance", "date"]
-_CHUNK, _GROWS = 3_000, 8
-"""How many of the newest papers are looked at first, and at most how many times as many at each further step."""
-_NEAR = 10_000
-_FEW = 5
-"""At most so many times as many papers as are needed are all looked up."""
+_EVERYWHERE, _NEWEST = 40_000, 5_000
+"""How many papers have a phrase that is everywhere, judging by so many of the newest."""
 _TITLE, _ABSTRACT, _AUTHORS = 5.0, 1.0, 2.0
 """How much a word counts where it stands."""
 
@@ -54,7 +51,17 @@ class Found:
 
     papers: tuple[Hit, ...]
     total: int | None
-    """How many papers fit; None where there are more than `RANKED`, and to count them would take long."""
+    """How many papers fit; None where there are more than `COUNTED`."""
+
+
+class _Filters(NamedTuple):
+    """What restricts a search, other than words."""
+
+    topic: str | None
+    subtopic: str | None
+    first: date | None
+    last: date | None
+    category: str | None
 
 
 class _Place(NamedTuple):
@@ -83,19 +90,10 @@ def search(  # noqa: PLR0913 - a search has this many filters
     *topic*, *subtopic* and the dates from *first* to *last* are those of the newest edition that lists a paper; *category*
     is any of its categories.
     """
-    filters = []
-    if topic is not None:
-        filters.append(papers.c.topic == topic)
-    if subtopic is not None:
-        filters.append(papers.c.subtopic == subtopic)
-    if first is not None:
-        filters.append(papers.c.announced >= first)
-    if last is not None:
-        filters.append(papers.c.announced <= last)
     kind: type[_Sqlite | _Postgres] = _Sqlite if connection.dialect.name == "sqlite" else _Postgres
-    index = kind(connection, query, category, filters)
+    index = kind(connection, query, _Filters(topic, subtopic, first, last, category))
     ranked = RANKED if order == "relevance" else 0
-    places, total = index.newest(max(RANKED, start + most), rank=bool(ranked))
+    places, total = index.newest(max(ranked, start + most), rank=bool(ranked))
     chosen = [*sorted(places[:ranked], key=lambda place: place.rank), *places[ranked:]][start : start + most]
     return Found(tuple(_hits(connection, index, [place.key for place in chosen])), total)
 
@@ -115,146 +113,89 @@ def _hits(connection: sa.Connection, index: "_Sqlite | _Postgres", keys: Sequenc
 class _Sqlite:
     """What fits by FTS5.
 
-    It finds and counts a hundred thousand papers within milliseconds, but to hand them over takes ten times as long. So a
-    common word is looked for date after date, from the newest on, until there is enough.
+    All that a search asks for stands in its index: categories and topics as words, dates in the numbers of the rows, of which
+    the newest is the largest (see `digest.store.schema`). So no other table is looked at before it is known what fits.
+    Those words count in the length of a paper, by which FTS5 ranks, but not as words that were found.
     """
 
-    def __init__(self, connection: sa.Connection, query: Query, category: str | None, filters: list[sa.ColumnElement[bool]]) -> None:
+    def __init__(self, connection: sa.Connection, query: Query, filters: _Filters) -> None:
         self._connection = connection
-        self._filters = filters
-        self._placed = any(isinstance(one, sa.BinaryExpression) and one.left is not papers.c.announced for one in filters)
-        self._match = _fts5(query, category)
+        self._facts = "".join(
+            f'"{_fact(mark, value)}" AND '
+            for mark, value in (("\ue000", filters.category), ("\ue001", filters.topic), ("\ue002", filters.subtopic))
+            if value is not None
+        )
+        self._match = f"{self._facts}({_fts5(query)})"
+        self._dates: list[sa.ColumnElement[bool]] = []
+        if filters.first is not None or filters.last is not None:
+            self._dates = [_ROWID.between(_row(filters.first or date.min), _row(filters.last or date.max, _LAST_KEY))]
         self._shown = _fts5_shown(query)
         self._phrases = [_fts5_term(term) for group in query.groups for term in group if len(term.words) > 1]
         self._titles = [f"{{title}} : ({' OR '.join(map(_fts5_term, group))})" for group in query.groups]
 
     def newest(self, need: int, *, rank: bool) -> tuple[list[_Place], int | None]:
         """Return the newest *need* papers that fit, the first of them ranked if that is asked for, and how many fit."""
-        every = self._connection.execute(sa.select(sa.func.max(papers.c.id))).scalar_one() or 0
-        count = self._count(self._match)
-        titles = rank and any(self._count(phrase, every * 3 // 4 < _ROWID) > COUNTED for phrase in self._phrases)
-        total: int | None
-        if count <= COUNTED and (self._filters or count <= _FEW * need):
-            found, total = self._sorted(need, count)
-        elif count <= COUNTED:
-            found, _ = self._walk(need, _likely(need, every, count), rank=False)
-            total = count
-        else:
-            found, total = self._walk(need, _CHUNK, rank=rank and not titles)
-        if rank and found:
-            first = found[:RANKED]
-            if titles:
-                first = self._ranked_by_titles(first)
-            elif any(place.rank == 0.0 for place in first):  # FTS5's own are below zero
-                first = self._ranked(first)
-            found = [*first, *found[RANKED:]]
-        return found, total
+        titles = rank and any(map(self._everywhere, self._phrases))
+        found = self._rows(min(need, RANKED), _BM25 if rank and not titles else _UNRANKED)
+        if titles and found:
+            found = self._ranked_by_titles(found)
+        if need > RANKED == len(found):
+            found += self._rows(need - RANKED, _UNRANKED, found[-1][0] > _ROWID)
+        total = len(found) if len(found) < need else self._count(self._match, *self._dates)
+        return [_Place(row & _LAST_KEY, value) for row, value in found], total if total <= COUNTED else None
+
+    def marks(self, abstracts: dict[int, str]) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Return where in abstracts the words stand that were looked for."""
+        if not self._shown or not abstracts:
+            return {}
+        # An index of these few: the large one would be looked into for each of them anew.
+        few = sqlite3.connect(":memory:")
+        try:
+            few.execute(f"CREATE VIRTUAL TABLE words USING fts5(abstract, tokenize='{TOKENIZER}')")
+            few.executemany("INSERT INTO words (rowid, abstract) VALUES (?, ?)", abstracts.items())
+            chosen = "SELECT rowid, highlight(words, 0, ?, ?) FROM words WHERE words MATCH ?"
+            found = {key: queries.marked(text) for key, text in few.execute(chosen, (queries.BEGIN, queries.END, self._shown))}
+        finally:
+            few.close()
+        return {key: marks for key, (text, marks) in found.items() if text == abstracts[key]}
+
+    def _rows(self, most: int, value: sa.ColumnElement[float], *among: sa.ColumnElement[bool]) -> list[tuple[int, float]]:
+        """Return the newest rows that fit, each with its *value*."""
+        chosen = sa.select(_ROWID, value).select_from(_WORDS).where(_matches(self._match), *self._dates, *among)
+        return [(row, number) for row, number in self._connection.execute(chosen.order_by(_ROWID.desc()).limit(most))]
 
     def _count(self, match: str, *among: sa.ColumnElement[bool]) -> int:
         """Return how many papers fit, or `COUNTED` and one if there are more."""
         fitting = sa.select(_ROWID).select_from(_WORDS).where(_matches(match), *among).limit(COUNTED + 1).subquery()
         return int(self._connection.execute(sa.select(sa.func.count()).select_from(fitting)).scalar_one())
 
-    def marks(self, abstracts: dict[int, str]) -> dict[int, tuple[tuple[int, int], ...]]:
-        """Return where in abstracts the words stand that were looked for."""
-        if not self._shown or not abstracts:
-            return {}
-        texts = sa.func.highlight(sa.literal_column("words"), 1, queries.BEGIN, queries.END)
-        # Keys that are near are met on one way through the index; each of those far apart is leapt to, but for beginnings of
-        # words, whose lists FTS5 would put together each time.
-        lowest, highest = min(abstracts), max(abstracts)
-        near = highest - lowest <= _NEAR or '" *' in self._shown
-        inside = (_PLAIN_ROWID if near else _ROWID).in_(list(abstracts))
-        chosen = sa.select(_ROWID, texts).select_from(_WORDS).where(_matches(self._shown), inside)
-        if near:
-            chosen = chosen.where(_ROWID.between(lowest, highest))
-        found = {key: queries.marked(text or "") for key, text in self._connection.execute(chosen)}
-        return {key: marks for key, (text, marks) in found.items() if text == abstracts[key]}
+    def _everywhere(self, phrase: str) -> bool:
+        """Return whether so many papers have a phrase that FTS5 would take long to rank by it, since it counts them all."""
+        every = self._connection.execute(sa.select(sa.func.max(papers.c.id))).scalar_one() or 0
+        dates = sa.select(papers.c.announced).where(papers.c.announced.is_not(None)).order_by(papers.c.announced.desc())
+        day = self._connection.execute(dates.offset(_NEWEST).limit(1)).scalar()
+        return self._count(phrase, (_row(day) if day else 0) <= _ROWID) * every > _EVERYWHERE * min(every, _NEWEST)
 
-    def _sorted(self, need: int, count: int) -> tuple[list[_Place], int]:
-        """Return the newest papers that fit, and how many fit, for words that are not too common: *count* papers have them."""
-        joined = _WORDS.join(papers, papers.c.id == _PLAIN_ROWID)
-        number = sa.func.count().over() if self._filters else sa.literal(count)
-        fitting = sa.select(papers.c.id, number).select_from(joined).where(_matches(self._match), *self._filters)
-        rows = self._connection.execute(fitting.order_by(papers.c.announced.desc(), papers.c.id.desc()).limit(need)).all()
-        return [_Place(key, 0.0) for key, _ in rows], rows[0][1] if rows else 0
-
-    def _ranked(self, found: list[_Place]) -> list[_Place]:
-        """Return *found* with their ranks."""
-        among = self._among(found, self._match)
-        chosen = sa.select(_ROWID, _BM25.label("rank")).select_from(_WORDS).where(*among)
-        ranks: dict[int, float] = {row.rowid: row.rank for row in self._connection.execute(chosen)}
-        return [place._replace(rank=ranks[place.key]) for place in found]
-
-    def _ranked_by_titles(self, found: list[_Place]) -> list[_Place]:
-        """Return *found* with ranks by how much of what was looked for stands in their titles.
-
-        For a phrase that is everywhere: FTS5's own rank would first count all the papers that have it.
-        """
+    def _ranked_by_titles(self, found: list[tuple[int, float]]) -> list[tuple[int, float]]:
+        """Return *found* with ranks by how much of what was looked for stands in their titles."""
         have: Counter[int] = Counter()
         for title in self._titles:
-            chosen = sa.select(_ROWID).select_from(_WORDS).where(*self._among(found, title))
-            have.update(self._connection.execute(chosen).scalars())
-        return [place._replace(rank=-have[place.key]) for place in found]
-
-    def _among(self, found: list[_Place], match: str) -> tuple[sa.ColumnElement[bool], ...]:
-        """Return conditions for what fits *match* among the papers found."""
-        keys = [place.key for place in found]
-        values = sa.func.json_each(json.dumps(keys)).table_valued("value")
-        return _matches(match), _ROWID.between(min(keys), max(keys)), _PLAIN_ROWID.in_(sa.select(values.c.value))
-
-    def _walk(self, need: int, size: int, *, rank: bool) -> tuple[list[_Place], int | None]:
-        """Return the newest papers that fit, and how many fit if there are no more than are ranked.
-
-        The first look is at some *size* papers that pass the filters, each further one at as many as will probably do.
-        """
-        found: list[_Place] = []
-        seen = 0
-        before: sa.ColumnElement[bool] = papers.c.announced.is_not(None)
-        while True:
-            part = sa.select(papers.c.announced, papers.c.id).where(*self._filters, before).order_by(papers.c.announced.desc()).limit(size)
-            newest = part.subquery()
-            values = sa.func.count(), sa.func.min(newest.c.announced), sa.func.min(newest.c.id), sa.func.max(newest.c.id)
-            count, day, lowest, highest = self._connection.execute(sa.select(*values)).one()
-            last = count < size
-            # The oldest date may go on; it is the next look's.
-            span = before if last else sa.and_(before, papers.c.announced > day)
-            found += self._within(span, lowest, highest, need + 1 - len(found), rank=rank and last and not found)
-            if len(found) > need:
-                return found[:need], None
-            if last:
-                break
-            before = papers.c.announced <= day
-            seen += count
-            size = min(max(_likely(need + 1 - len(found), seen, len(found)), 2 * size), _GROWS * size)
-        unlisted = papers.c.announced.is_(None)
-        ends = sa.select(sa.func.min(papers.c.id), sa.func.max(papers.c.id)).where(*self._filters, unlisted)
-        found += self._within(unlisted, *self._connection.execute(ends).one(), need + 1 - len(found), rank=False)
-        if len(found) > need:
-            return found[:need], None
-        return found, len(found) if len(found) <= RANKED else None
-
-    def _within(self, span: sa.ColumnElement[bool], lowest: int | None, highest: int | None, most: int, *, rank: bool) -> list[_Place]:
-        """Return the newest papers of a span of dates that fit, whose keys are from *lowest* to *highest*."""
-        if lowest is None:
-            return []
-        inside = [_matches(self._match), _ROWID.between(lowest, highest), span, *self._filters]
-        if self._placed:  # of many papers that have the words few have the topic, and to load them all would take longer
-            inside.append(_PLAIN_ROWID.in_(sa.select(papers.c.id).where(span, *self._filters)))
-        value: sa.ColumnElement[float] = _BM25 if rank else sa.literal(0.0)
-        joined = _WORDS.join(papers, papers.c.id == _PLAIN_ROWID)
-        chosen = sa.select(papers.c.id, value).select_from(joined).where(*inside)
-        rows = self._connection.execute(chosen.order_by(papers.c.announced.desc(), papers.c.id.desc()).limit(most))
-        return [_Place(key, number) for key, number in rows]
+            among = _matches(f"{self._facts}({title})"), _ROWID.between(found[-1][0], found[0][0])
+            have.update(self._connection.execute(sa.select(_ROWID).select_from(_WORDS).where(*among)).scalars())
+        return [(row, -have[row]) for row, _ in found]
 
 
 class _Postgres:
     """What fits by tsvector."""
 
-    def __init__(self, connection: sa.Connection, query: Query, category: str | None, filters: list[sa.ColumnElement[bool]]) -> None:
+    def __init__(self, connection: sa.Connection, query: Query, filters: _Filters) -> None:
         self._connection = connection
-        self._filters = filters
-        self._wanted = sa.func.to_tsquery(_CONFIG, _tsquery(query, category))
+        self._filters = [papers.c[name] == value for name in ("topic", "subtopic") if (value := getattr(filters, name)) is not None]
+        if filters.first is not None:
+            self._filters.append(papers.c.announced >= filters.first)
+        if filters.last is not None:
+            self._filters.append(papers.c.announced <= filters.last)
+        self._wanted = sa.func.to_tsquery(_CONFIG, _tsquery(query, filters.category))
         self._shown = _tsquery_shown(query)
 
     def newest(self, need: int, *, rank: bool) -> tuple[list[_Place], int | None]:
@@ -289,9 +230,12 @@ class _Postgres:
 
 _WORDS = sa.table("words", sa.column("rowid"))
 _ROWID = _WORDS.c.rowid
-_PLAIN_ROWID: sa.ColumnElement[int] = sa.literal_column("+words.rowid", sa.Integer)
-"""The same, for a condition that FTS5 is not to begin with: it would look each key up anew."""
 _BM25: sa.ColumnElement[float] = sa.func.bm25(sa.literal_column("words"), _TITLE, _ABSTRACT, _AUTHORS, 0.0, type_=sa.Float)
+_UNRANKED: sa.ColumnElement[float] = sa.literal(0.0)
+_LAST_KEY = (1 << 32) - 1
+"""The largest key that a paper can have; above it, the number of a row of the index has the date."""
+_REST = "\ue003"
+"""What stands in the index of SQLite for a sign of a category or a topic, and after each."""
 _VECTOR: sa.ColumnElement[Any] = sa.literal_column("versions.words")
 _CONFIG: sa.ColumnElement[Any] = sa.literal_column("'cvdigest'::regconfig")
 _WEIGHTS = {Where.ANYWHERE: "ABD", Where.TITLE: "A", Where.AUTHORS: "B", Where.ABSTRACT: "D"}
@@ -301,21 +245,23 @@ def _matches(match: str) -> sa.ColumnElement[bool]:
     return sa.literal_column("words").op("MATCH")(match)
 
 
-def _likely(need: int, seen: int, found: int) -> int:
-    """Return among how many papers *need* will fit, if of those *seen* so many were *found*; and half as many more."""
-    return need * seen * 3 // (2 * max(found, 1))
+def _row(day: date, key: int = 0) -> int:
+    """Return the number of a row of the index of SQLite."""
+    return int(day.isoformat().replace("-", "")) * (_LAST_KEY + 1) + key
+
+
+def _fact(mark: str, value: str) -> str:
+    """Return the one word that stands for a category, a topic or a subtopic in the index of SQLite."""
+    return f"{mark}{''.join(letter if letter.isalnum() else _REST for letter in value)}{_REST}"
 
 
 def _category(category: str) -> str:
-    """Return the one word that stands for a category in the index."""
+    """Return the one word that stands for a category in the index of PostgreSQL."""
     return "".join(letter for letter in category if letter.isalnum())
 
 
-def _fts5(query: Query, category: str | None) -> str:
-    groups = [" OR ".join(map(_fts5_term, group)) for group in query.groups]
-    if category is not None:
-        groups.append(f'"{CATEGORY_MARK}{_category(category)}"')
-    wanted = " AND ".join(f"({group})" for group in groups)
+def _fts5(query: Query) -> str:
+    wanted = " AND ".join(f"({' OR '.join(map(_fts5_term, group))})" for group in query.groups)
     return f"({wanted}) NOT ({' OR '.join(map(_fts5_term, query.without))})" if query.without else wanted
 
 

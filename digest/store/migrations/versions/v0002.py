@@ -7,16 +7,21 @@ down_revision = "0001"
 
 _STATEMENTS = {
     "sqlite": (
-        # A category is one word in the index, with a letter before it that nobody types (U+E000): so a search for any word
-        # need not name the fields that it looks in, which would take three times as long.
+        # All that a search asks for stands in the index. Its rows are numbered by date and paper, so that the newest that fit are
+        # found first. Categories (U+E000), topic (U+E001) and subtopic (U+E002) are words, each between letters that nobody
+        # types: so a search for any other word need not name the fields that it looks in, which would take three times as long.
+        ("CREATE INDEX ix_papers_searchable ON papers (coalesce(CAST(replace(announced, '-', '') AS INTEGER), 0) * 4294967296 + id)"),
         (
-            "CREATE VIEW searchable AS SELECT papers.id AS id, versions.title AS title, versions.abstract AS abstract,"
-            " versions.authors AS authors, replace(replace(replace(' ' || versions.categories, ' ', ' ' || char(57344)), '.', ''), '-', '')"
-            " AS categories"
+            "CREATE VIEW searchable AS SELECT"
+            " coalesce(CAST(replace(papers.announced, '-', '') AS INTEGER), 0) * 4294967296 + papers.id AS id,"
+            " papers.arxiv_id AS arxiv_id, versions.title AS title, versions.abstract AS abstract, versions.authors AS authors,"
+            " replace(replace(char(57344) || replace(versions.categories, ' ', char(57347) || ' ' || char(57344))"
+            " || char(57347) || ' ' || char(57345) || papers.topic || char(57347) || ' ' || char(57346) || papers.subtopic"
+            " || char(57347), '.', char(57347)), '-', char(57347)) AS facts"
             " FROM papers JOIN versions ON versions.id = papers.latest"
         ),
         (
-            "CREATE VIRTUAL TABLE words USING fts5(title, abstract, authors, categories, content='searchable', content_rowid='id',"
+            "CREATE VIRTUAL TABLE words USING fts5(title, abstract, authors, facts, content='searchable', content_rowid='id',"
             " tokenize='porter unicode61 remove_diacritics 2')"
         ),
         "INSERT INTO words (words) VALUES ('rebuild')",
