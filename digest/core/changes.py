@@ -17,6 +17,8 @@ _TEXTS = (
     "submitted",
     "updated",
 )
+_OF_THE_PAGE = frozenset(("number", "probability", "topics", "unsure", "corrected"))
+"""What says how an entry came to stand where it stands, and not what it says or where that is."""
 _TOLD = 5
 Document = Mapping[str, Any]
 """An edition as its JSON file has it."""
@@ -50,6 +52,12 @@ def changes(before: Document, after: Document) -> tuple[str, ...]:
     return tuple(said)
 
 
+def retold(before: Document, after: Document) -> frozenset[str]:
+    """Return the papers (identifiers) that came in, or of which a reader is told something else: not their numbers and probabilities."""
+    old = {entry["id"]: _told(entry) for entry in before["entries"]}
+    return frozenset(entry["id"] for entry in after["entries"] if old.get(entry["id"]) != _told(entry))
+
+
 def same(before: Document, after: Document) -> bool:
     """Say whether two editions say the same, whatever their numbers."""
     return _core(before) == _core(after)
@@ -65,6 +73,10 @@ def _model(edition: Document) -> str:
 
 def _place(entry: Document) -> tuple[object, ...]:
     return entry["topic"], entry["subtopic"], entry["unsure"], entry["corrected"]
+
+
+def _told(entry: Document) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in _OF_THE_PAGE}
 
 
 def _differs(old: Document, new: Document) -> bool:

@@ -47,12 +47,13 @@ def links(paper: Paper) -> tuple[Link, ...]:
             url = trim_url(match[0])
             before = text[max(end, match.start() - _CONTEXT) : match.start()]
             end = match.end()
-            if _is_address(url):
+            if is_address(url):
                 found.setdefault(url.rstrip("/"), Link(_kind(url, before), url))
     return tuple(found.values())
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """Return whether *url* leads to a host, and to the one that it seems to lead to."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

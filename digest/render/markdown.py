@@ -18,7 +18,8 @@ from digest.core.text import escape_markdown
 
 THANKS = "Thank you to arXiv for use of its open access interoperability."
 """The acknowledgement that arXiv's API terms of use ask for."""
-_CASED = {Kind.NEW: "new", Kind.CROSS: "cross-listed", Kind.REPLACED: "replaced", Kind.REPLACED_CROSS: "replaced cross-list"}
+CASED = {Kind.NEW: "new", Kind.CROSS: "cross-listed", Kind.REPLACED: "replaced", Kind.REPLACED_CROSS: "replaced cross-list"}
+"""How each kind is called on a page."""
 
 
 _REPLACEMENTS_KNOWN = frozenset({"listing", "catchup", "feed", "oai", "file", "sample", "calendar"})
@@ -89,13 +90,17 @@ class Renderer:
             keep_trailing_newline=True,
             auto_reload=False,  # one that was read stays in its cache
         )
-        self._environment.filters.update(md=Markdown, abstract=abstract, day=day, anchor=anchor, address=address)
+        self._environment.filters.update(md=Markdown, abstract=abstract, paragraphs=paragraphs, day=day, anchor=anchor, address=address)
 
     def page(self, edition: Edition) -> str:
         """Return the page of an edition, in its own layout."""
         facts = _Facts(edition)
-        values = {"edition": edition, "facts": facts, "thanks": THANKS, "counts": _counts(edition), "kinds": _kinds(edition)}
+        values = {"edition": edition, "facts": facts, "thanks": THANKS, "counts": counts(edition), "kinds": kinds(edition)}
         return self._template(f"{edition.layout}.md.j2").render(values)
+
+    def paper(self, item: Item, edition: Edition) -> str:
+        """Return one paper of an edition by itself, for somebody's notes."""
+        return self._template("paper.md.j2").render(item=item, paper=item.entry.paper, facts=_Facts(edition))
 
     def index(self, editions: Sequence[tuple[date, str, Path]]) -> str:
         """Return the page that lists all editions."""
@@ -123,12 +128,12 @@ class _Facts:
         elif item.classification:
             parts.extend(f"{self._shelf(shelf.topic, shelf.subtopic)} {shelf.probability:.2f}" for shelf in item.classification.shelves)
         if item.entry.kind is not Kind.NEW:
-            parts.append(_CASED[item.entry.kind])
+            parts.append(CASED[item.entry.kind])
         if paper.primary and paper.primary != self._category:
             parts.append(escape_markdown(paper.primary, line_start=True))
         if item.venue:
             parts.append(f"**{escape_markdown(item.venue)}**")
-        parts.extend(f"[{_LABELS[link.kind]}]({address(link.url)})" for link in item.links)
+        parts.extend(f"[{LABELS[link.kind]}]({address(link.url)})" for link in item.links)
         return Markdown(" · ".join(parts))
 
     def _correction(self, item: Item) -> str:
@@ -148,10 +153,12 @@ class _Facts:
         return f"*{name}*"
 
 
-_LABELS = {"arxiv": "arXiv", "pdf": "PDF", "code": "code", "project": "project", "video": "video", "data": "data", "other": "link"}
+LABELS = {"arxiv": "arXiv", "pdf": "PDF", "code": "code", "project": "project", "video": "video", "data": "data", "other": "link"}
+"""How each kind of link is called on a page."""
 
 
-def _counts(edition: Edition) -> dict[str, int | None]:
+def counts(edition: Edition) -> dict[str, int | None]:
+    """Return how many papers of each kind were announced, and how many are listed; None where that is not known."""
     known = _REPLACEMENTS_KNOWN.issuperset(edition.source.service.split("+"))
     return {
         "new": edition.counts[Kind.NEW],
@@ -161,8 +168,8 @@ def _counts(edition: Edition) -> dict[str, int | None]:
     }
 
 
-def _kinds(edition: Edition) -> str:
+def kinds(edition: Edition) -> str:
     """Return which kinds of papers an edition lists, in words: ``new and cross-listed papers``."""
     listed = {item.entry.kind for item in edition.items}
-    words = list(dict.fromkeys(_CASED[kind].removesuffix(" cross-list") for kind in Kind if kind in listed))
+    words = list(dict.fromkeys(CASED[kind].removesuffix(" cross-list") for kind in Kind if kind in listed))
     return f"{', '.join(words[:-1])}{' and ' if len(words) > 1 else ''}{words[-1]} papers" if words else "papers"
