@@ -29,7 +29,7 @@ class Found:
     """The file that it stands in; empty if the user gave it."""
 
 
-_PLACES = {"title": " (in the title)", "opening": " (in the first sentence)"}
+PLACES = {"title": " (in the title)", "opening": " (in the first sentence)"}
 
 
 def in_editions(out: Path, name: str, warn: Callable[[str], None]) -> Found:
@@ -147,4 +147,4 @@ def as_text(told: dict[str, Any], name: Callable[[str, str | None], str]) -> str
 
 def _table(terms: list[dict[str, Any]]) -> list[str]:
     """Return terms one a line with their shares; a term of the title alone says so."""
-    return [f"  {term['share']:+7.1%}  {term['term']}{_PLACES.get(term['field'], '')}" for term in terms] or ["  nothing"]
+    return [f"  {term['share']:+7.1%}  {term['term']}{PLACES.get(term['field'], '')}" for term in terms] or ["  nothing"]

@@ -24,7 +24,7 @@ arXiv:1706.04599).
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -98,14 +98,20 @@ class Model:
     def margins(self, papers: Sequence[tuple[str, str]]) -> Floats:
         """Return the margins of the linear classifiers, shape (papers, topics + subtopics)."""
         result = np.empty((len(papers), len(self.intercepts)), dtype=np.float32)
+        for row, (_, margins) in enumerate(self.seen(papers)):
+            result[row] = margins
+        return result
+
+    def seen(self, papers: Sequence[tuple[str, str]]) -> Iterator[tuple[list[tuple[NDArray[np.int64], Floats]], Floats]]:
+        """Yield what the model sees of each paper, field by field (columns and their TF-IDF weights), and its margins."""
         for start in range(0, len(papers), _BATCH):
             batch = papers[start : start + _BATCH]
             fields = self.features(batch)
             for row in range(len(batch)):
                 # One row after another: the result is the same to the bit however papers are batched.
-                columns, weights = zip(*((field[0][field[2][row]], field[1][field[2][row]]) for field in fields), strict=True)
-                result[start + row] = np.concatenate(weights) @ self.weights[np.concatenate(columns)] + self.intercepts
-        return result
+                own = [(columns[places[row]], weights[places[row]]) for columns, weights, places in fields]
+                columns, weights = zip(*own, strict=True)
+                yield own, np.concatenate(weights) @ self.weights[np.concatenate(columns)] + self.intercepts
 
     def features(self, papers: Sequence[tuple[str, str]]) -> list[tuple[NDArray[np.int64], Floats, list[slice]]]:
         """Return of each field the columns that the (title, abstract) pairs have, their TF-IDF weights, and where each paper's stand."""
