@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 import platformdirs
 
-from digest import __version__, resources
+from digest import __version__, archive, resources
 from digest.alerts import Alerts, FileMemory, Mail, Memory
 from digest.arxiv.answers import Answers
 from digest.arxiv.client import Client
@@ -25,6 +25,8 @@ from digest.classify import model
 from digest.classify.card import Card
 from digest.core.announcements import Calendar
 from digest.core.domain import Announcement
+from digest.core.edition import Edition
+from digest.core.site import INDEX
 from digest.correcting import Correcting
 from digest.daily import Daily, Draft, Made
 from digest.days import Days, Work
@@ -32,12 +34,15 @@ from digest.editions import Editions
 from digest.errors import ClockError, DigestError, SettingsError, StoreError, UsageError
 from digest.files import host, sweep
 from digest.ledger import FOLDER, old_notes, storable
+from digest.library import Library
 from digest.mail import Server
+from digest.publishing import Report
 from digest.reclassify import Changed, Reclassify, Result
 from digest.render.markdown import Renderer
 from digest.secrets import mask
 from digest.services import Services
 from digest.settings import API_PACE, ARXIV, FILE, Settings, secret, secrets
+from digest.site import Site
 from digest.source import Source
 from digest.store import backups, days, runs
 from digest.store.alerts import StoreMemory
@@ -80,11 +85,16 @@ class App:
     """Those that are loaded: for many dates the model is read once."""
     _stores: list[Database] = field(default_factory=list, repr=False)
     """The database, once it is open."""
+    _libraries: list[Library] = field(default_factory=list, repr=False)
+    """The archive, once it was asked: it keeps the editions that it has read."""
+    _sample: list[Edition] = field(default_factory=list, repr=False)
+    """The edition of the sample, once it is made."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._libraries.clear()
         while self._stores:
             self._stores.pop().close()
 
@@ -212,7 +222,12 @@ class App:
 
         self.check_clock()  # before the wait, which may be long
         with turn(self.database(), data, settings.category, waiting) as held:
-            left = (*sweep(settings.out), *sweep(data / "answers"), *sweep(data / "refused"), *sweep(data, deep=False))
+            left = (
+                *sweep(settings.out, but=settings.site_folder),
+                *sweep(data / "answers"),
+                *sweep(data / "refused"),
+                *sweep(data, deep=False),
+            )
             for path in (*left, *backups.sweep(self.database(), data)):
                 self.say(f"{path.name} was left half-written, and is removed")
             yield held
@@ -266,7 +281,68 @@ class App:
         source = self._source(Answers(data_folder(settings)))
         found = source.from_bytes("cs.CV", resources.sample(), service="sample", name="models/sample/new.html")
         # Invented papers never stand among real ones.
-        return self._daily().run(found, out=settings.out / "sample", layout=settings.layout, include=settings.include)
+        made = self._daily().run(found, out=settings.out / "sample", layout=settings.layout, include=settings.include)
+        self._sample.append(made.edition)
+        return made
+
+    # -- the site ------------------------------------------------------------------------------------------------------
+
+    def site(self) -> Site:
+        """Return the site of all that is stored, or that of the sample.
+
+        Raises:
+            StoreError: the database cannot be used.
+
+        """
+        # Imported here because most commands need no templates.
+        from digest import building
+
+        folder = model_folder(self.settings)
+        if self.settings.sample:
+            if not self._sample:
+                self.run_sample()
+            edition = self._sample[-1]
+            return building.site(self.settings, folder, archive.Held(edition.category, edition.taxonomy, (edition,)))
+        if not self._libraries:
+            self._libraries.append(building.library(self.settings, folder, self.database(make=False)))
+        return building.site(self.settings, folder, self._libraries[0])
+
+    def publish(self, *, again: bool = False) -> Report:
+        """Bring the folder of the site up to date; with *again*, make every page again.
+
+        Raises:
+            PublishError: the folder cannot be written.
+            StoreError: the database cannot be used.
+
+        """
+        from digest import building, publishing
+
+        site, settings = self.site(), self.settings
+        root, key = settings.site_folder, building.key(settings, site)
+        before = publishing.manifest(root)
+        if before is not None and before.url not in ("", settings.site_url) and before.category == settings.category:
+            now = settings.site_url or "no address, and without feeds.opml"
+            self.warn(f"the site was made for {before.url}, and is now made for {now}; put site-url into the settings file to keep it")
+        if settings.sample:
+            return publishing.publish(site, root, key, again=again)
+        database = self.database(make=False)
+        if not database.url.database:
+            return publishing.publish(site, root, key, again=again)
+        with self._alone():
+            return publishing.publish(site, root, key, again=again, helper=partial(_other_site, settings))
+
+    def renew_site(self) -> None:
+        """Bring the site up to date after editions were made, if one is to be made; what goes wrong is no reason to lose them."""
+        if self.settings.no_site:
+            return
+        try:
+            report = self.publish()
+        except Exception as exc:  # noqa: BLE001 - the editions are made, and whoever reads along is told
+            told = str(exc) if isinstance(exc, DigestError) else f"an error of this program ({type(exc).__name__}: {exc})"
+            self.warn(f"the site is not up to date: {told}; cvdigest publish tries again, and so does the next run")
+            return
+        if report.written or report.removed:
+            self.say(f"the site is up to date: {self.settings.site_folder / INDEX}")
 
     def _editions(self, daily: Daily) -> Editions:
         settings = self.settings
@@ -309,6 +385,15 @@ class App:
             lambda category, day: replace(self._editions(self._daily()), category=category).earlier(day),
             settings.second_opinion,
         )
+
+
+def _other_site(settings: Settings) -> Site:
+    """Return the site of all that is stored, for another process."""
+    from digest import building
+
+    database = Database(address(settings.database, data_folder(settings)))
+    folder = model_folder(settings)
+    return building.site(settings, folder, building.library(settings, folder, database))
 
 
 def _pages(settings: Settings, limits: Limits, say: Say, *, dated: bool = False) -> Client:

@@ -22,10 +22,13 @@ from digest.commands import (
     doctor,
     evaluate,
     explain,
+    feed,
     lists,
+    publish,
     reclassify,
     schedule,
     search,
+    serve,
     show,
     status,
     train,
@@ -103,10 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     schedule.add(commands, _put_out)
     backfill.add(commands)
     reclassify.add(commands)
+    publish.add(commands)
     status.add(commands)
     doctor.add(commands)
     show.add(commands)
     search.add(commands)
+    serve.add(commands)
+    feed.add(commands)
     train.add(commands)
     classify.add(commands)
     explain.add(commands)
@@ -144,6 +150,7 @@ def _run(options: argparse.Namespace, console: _Console) -> int:
     app.check_alerts(read, os.environ, console.warn)
     with app.App(read, read.now or datetime.now(UTC), console.say, console.warn) as program:
         made = program.run_sample() if read.sample else program.run(read.date, again=options.again)
+        program.renew_site()
     _put_out(made, json=read.json, quiet=read.quiet)
     return 0
 

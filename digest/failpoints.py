@@ -31,6 +31,9 @@ POINTS = (
 OF_BACKUPS = ("backup-copied", "backup-named", "restore-copied", "restore-moved")
 """In the order in which a backup passes them, and one that is brought back."""
 
+OF_SITE = ("site-begun", "site-papers", "site-search", "site-topics", "site-days", "site-feeds", "site-calendar", "site-index", "site-done")
+"""In the order in which a site that is brought up to date passes them; most are files, before they are renamed."""
+
 
 def reach(point: str) -> None:
     """Say that the program is at *point*.

@@ -6,6 +6,7 @@ import platform
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -63,13 +64,14 @@ def new_aside(path: Path) -> tuple[int, Path]:
             return os.open(aside, flags, 0o666), aside
 
 
-def sweep(folder: Path, *, deep: bool = True) -> list[Path]:
+def sweep(folder: Path, *, deep: bool = True, but: Path | None = None) -> list[Path]:
     """Remove what processes that were killed left half-written in *folder* and, if *deep*, its folders; return what was removed.
 
-    What a living process of this machine or any of another one may be writing is left alone, for a day.
+    What a living process of this machine or any of another one may be writing is left alone, for a day. The folder *but*, which
+    may hold a great many files, is not looked through.
     """
     found = []
-    for path in folder.rglob(".*.part*") if deep else folder.glob(".*.part*"):
+    for path in _parts(folder, but) if deep else folder.glob(".*.part*"):
         match = _PART.fullmatch(path.name)
         with suppress(OSError):
             # A number of a process is given again in time, so that one that lives says nothing about an old file.
@@ -78,6 +80,19 @@ def sweep(folder: Path, *, deep: bool = True) -> list[Path]:
             path.unlink()
             found.append(path)
     return found
+
+
+def is_part(name: str) -> bool:
+    """Say whether a name is that of a file that is being written, or was when its process was killed."""
+    return bool(_PART.fullmatch(name))
+
+
+def _parts(folder: Path, but: Path | None) -> Iterator[Path]:
+    """Yield what may be half-written in a folder and its folders."""
+    for place, folders, names in os.walk(folder):
+        if but is not None:
+            folders[:] = [name for name in folders if Path(place, name) != but]
+        yield from (Path(place, name) for name in names if name.startswith(".") and ".part" in name)
 
 
 def host() -> str:

@@ -77,13 +77,13 @@ class Log:
         )
         object.__setattr__(self, "_logger", logger.bind(**self.facts))
 
-    def say(self, line: str) -> None:
-        """Tell how it goes."""
-        self._logger.info(line)
+    def say(self, line: str, **facts: object) -> None:
+        """Tell how it goes; *facts* stand in the line besides."""
+        self._logger.info(line, **facts)
 
-    def warn(self, line: str) -> None:
+    def warn(self, line: str, **facts: object) -> None:
         """Tell what the operator should know."""
-        self._logger.warning(line)
+        self._logger.warning(line, **facts)
 
     def error(self, line: str) -> None:
         """Tell why it ended."""

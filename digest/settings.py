@@ -1,6 +1,7 @@
 """What is asked for: the command line over the environment, the environment over a settings file, that over the defaults."""
 
 import datetime as dt
+import json
 import os
 import re
 import tomllib
@@ -13,8 +14,10 @@ from urllib.parse import urlsplit
 
 from digest import addresses
 from digest import secrets as hidden
+from digest.core import query
 from digest.core.domain import Kind
 from digest.core.edition import LAYOUTS
+from digest.core.site import OwnFeed
 from digest.errors import SettingsError, UsageError
 
 FILE = "cvdigest.toml"
@@ -25,6 +28,8 @@ API_PACE = 3.0
 ARXIV_PACE = 15.0
 """Seconds between two pages, the ``Crawl-delay`` of arXiv's robots.txt."""
 _CATEGORY = re.compile(r"[A-Za-z-]{2,12}(?:\.[A-Za-z-]{2,12})?")
+_USUAL = "cs.CV"
+_LONGEST_TITLE = 200
 _LONGEST_PACE = 3600.0
 _LONGEST_WAIT = 24 * 365.0
 _LARGEST_SECRET = 4096
@@ -38,7 +43,7 @@ SOURCES = ("auto", "listing", "catchup", "recent", "feed", "api", "oai", "month"
 class Settings:
     """Everything that can be set, once read."""
 
-    category: str = "cs.CV"
+    category: str = _USUAL
     """One category, or several joined with ``+`` for one digest."""
     layout: str = "topics"
     include: frozenset[Kind] = frozenset({Kind.NEW, Kind.CROSS})
@@ -64,6 +69,14 @@ class Settings:
     """For how many days arXiv's raw answers are kept; 0 for ever."""
     model: Path | None = None
     """The folder of the model; None for the bundled one."""
+    site: Path | None = None
+    """The folder of the site; None for one below `out`: see `site_folder`."""
+    no_site: bool = False
+    """Make no site."""
+    site_url: str = ""
+    """The address that the site is served from, with a slash at its end; empty if it is not known."""
+    site_title: str = ""
+    """The title of the site; empty for one that names the category."""
     contact: str = ""
     """How arXiv can reach whoever runs this copy: an e-mail address or a web page, sent in the User-Agent."""
     log: str = "auto"
@@ -80,6 +93,8 @@ class Settings:
     """The mail address of whoever runs this copy, for what an operator should know."""
     alert_after: float = 6.0
     """Hours that a date may wait before the operator is told."""
+    feeds: tuple[OwnFeed, ...] = ()
+    """Feeds of your own, beside those of the topics."""
     date: dt.date | None = None
     """The date that arXiv prints; None for the newest."""
     sample: bool = False
@@ -95,6 +110,13 @@ class Settings:
     def loopback(self) -> bool:
         """Whether arXiv is played by this machine."""
         return addresses.loopback(urlsplit(self.arxiv_url).hostname or "")
+
+    @property
+    def site_folder(self) -> Path:
+        """Where the site is; that of the sample stands apart from real papers, whatever is set."""
+        if self.sample:
+            return self.out / "sample" / "site"
+        return self.site or self.out / ("site" if self.category == _USUAL else f"site-{self.category}")
 
     @property
     def seconds_between(self) -> float:
@@ -160,6 +182,23 @@ def _url(value: str) -> str:
         raise ValueError(msg)
     parts.port  # noqa: B018 - raises ValueError for a port that is none
     return value.rstrip("/")
+
+
+def _site_url(value: str) -> str:
+    if not value:
+        return ""
+    found = _url(value)
+    if not found.isascii() or not found.isprintable() or set(found) & set(" <>\"'`{}|\\^"):
+        msg = f"{value!r} is no address of a site (https://example.org/papers/, say)"
+        raise ValueError(msg)
+    return f"{found}/"
+
+
+def _site_title(value: str) -> str:
+    if not value.isprintable() or len(value) > _LONGEST_TITLE:
+        msg = f"a title is one line of at most {_LONGEST_TITLE} letters"
+        raise ValueError(msg)
+    return value.strip()
 
 
 def _pace(value: str | float) -> float:
@@ -298,6 +337,84 @@ def _hours(value: str | float) -> float:
     return hours
 
 
+class _FeedError(ValueError):
+    """One of several feeds is malformed: the one at `place`."""
+
+    def __init__(self, place: int, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def _feeds(value: str | list[Any]) -> tuple[OwnFeed, ...]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as exc:
+            msg = f"that is no JSON: {exc}"
+            raise ValueError(msg) from exc
+        if not isinstance(value, list):
+            msg = "that is no list of feeds"
+            raise ValueError(msg)  # noqa: TRY004 - one kind of error for one kind of mistake
+    if len(value) > _MOST_FEEDS:
+        msg = f"{len(value)} feeds are too many; {_MOST_FEEDS} are the most"
+        raise ValueError(msg)
+    found: dict[str, OwnFeed] = {}
+    for place, table in enumerate(value):
+        try:
+            one = own_feed(table)
+            if one.name in found:
+                msg = f"there are two of the name {one.name!r}"
+                raise ValueError(msg)  # noqa: TRY301 - one door for all mistakes in a feed
+        except UsageError as exc:
+            raise _FeedError(place, exc.message) from exc
+        except ValueError as exc:
+            raise _FeedError(place, str(exc)) from exc
+        found[one.name] = one
+    return tuple(found.values())
+
+
+def own_feed(table: object) -> OwnFeed:
+    """Return a feed out of a table with ``name``, and ``title``, ``search``, ``author`` and ``topic`` as far as they are wanted.
+
+    Raises:
+        ValueError, UsageError: it is malformed; the message says what is wrong.
+
+    """
+    if not isinstance(table, dict):
+        msg = f"{table!r} is no feed: a table with a name"
+        raise ValueError(msg)  # noqa: TRY004 - one kind of error for one kind of mistake
+    for key, one in table.items():
+        if key not in _FEED_KEYS:
+            msg = f"a feed has no {key!r}; it has {', '.join(_FEED_KEYS)}"
+            raise ValueError(msg)
+        if not isinstance(one, str) or not one.isprintable() or len(one) > _LONGEST_FEED_TEXT:
+            msg = f"{key} is to be a line of text, of at most {_LONGEST_FEED_TEXT} letters"
+            raise ValueError(msg)
+    name, title, search, author, topic = (table.get(key, "").strip() for key in _FEED_KEYS)
+    if not _FEED_NAME.fullmatch(name):
+        msg = f"{name!r} is no name of a feed: small letters, digits and hyphens, at most 64"
+        raise ValueError(msg)
+    if not (search or author or topic):
+        msg = f"{name} asks for nothing: it needs a search, an author or a topic"
+        raise ValueError(msg)
+    if topic and not _FEED_TOPIC.fullmatch(topic):
+        msg = f"{topic!r} is no topic: TOPIC or TOPIC/SUBTOPIC, by their slugs"
+        raise ValueError(msg)
+    if author and not any(map(str.isalnum, author)):
+        msg = f"{author!r} is no name of an author"
+        raise ValueError(msg)
+    if search or author:
+        query.parse(search, author)
+    return OwnFeed(name, title or name, search, author, topic)
+
+
+_FEED_KEYS = ("name", "title", "search", "author", "topic")
+_FEED_NAME = re.compile(r"[a-z0-9-]{1,64}")
+_FEED_TOPIC = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)?")
+_LONGEST_FEED_TEXT = 500
+_MOST_FEEDS = 200
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "category": _categories,
     "layout": _layout,
@@ -314,6 +431,10 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "database_file": _path,
     "keep_answers": _days,
     "model": _path,
+    "site": _path,
+    "no_site": _flag,
+    "site_url": _site_url,
+    "site_title": _site_title,
     "contact": _contact,
     "log": _log,
     "webhook": addresses.webhook,
@@ -323,6 +444,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "mail_from": addresses.mailbox,
     "operator": addresses.mailbox,
     "alert_after": _hours,
+    "feeds": _feeds,
     "date": _date,
     "sample": _flag,
     "json": _flag,
@@ -339,9 +461,10 @@ _NOT_TEXT = {
     "keep_answers": (int,),
     "include": (list,),
     "category": (list,),
+    "feeds": (list,),
     "now": (dt.datetime,),
     "date": (dt.date,),
-    **dict.fromkeys(("second_opinion", "sample", "json", "quiet", "debug"), (bool,)),
+    **dict.fromkeys(("second_opinion", "no_site", "sample", "json", "quiet", "debug"), (bool,)),
 }
 
 
@@ -413,15 +536,18 @@ def _from_file(found: Settings, path: Path, without: Container[str]) -> Settings
         try:
             found = replace(found, **{name: _READERS[name](value)})
         except (ValueError, TypeError) as exc:
+            if isinstance(exc, _FeedError):
+                where = f"{path}:{_line(text, key, exc.place)}"
             msg = f"{where}: {key}: {exc}"
             raise _about(key, msg) from exc
     return found
 
 
-def _line(text: str, key: str) -> int:
-    """Return the line on which a key of the top level is set; TOML's reader does not tell."""
+def _line(text: str, key: str, place: int = 0) -> int:
+    """Return the line on which a key of the top level is set; of several tables, that at *place*. TOML's reader does not tell."""
     pattern = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)
+    found = [number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)] or [1]
+    return found[min(place, len(found) - 1)]
 
 
 # -- secrets: given as they are, or in a file that only their owner can read -------------------------------------------

@@ -85,19 +85,29 @@ class Nursery:
         environment: Mapping[str, str] | None = None,
         *,
         does: Mapping[str, Mapping[str, Any]] | None = None,
+        inside: Path | None = None,
+        given: bytes = b"",
     ) -> Child:
-        """Start the program with *arguments*.
+        """Start the program with *arguments*, *inside* a folder or in one of its own, with what is *given* on standard input.
 
         What the machine *does* to it are functions of `tests.machine`, with their arguments; they are called in the child, before
-        the program begins.
+        the program begins. The environment is added to the nursery's. What an interpreter settles when it starts, as the hash seed,
+        cannot be changed any more: that takes a process that is not forked.
         """
         with self._there:
             folder = self._folder / str(len(self._started))
             folder.mkdir()
+            folder.joinpath("in").write_bytes(given)
             count = len(self._started)
-            what = {"arguments": list(arguments), "environment": dict(environment or {}), "folder": str(folder)}
+            what = {
+                "arguments": list(arguments),
+                "environment": dict(environment or {}),
+                "folder": str(folder),
+                "inside": str(inside or folder),
+                "machine": {name: dict(how) for name, how in (does or {}).items()},
+            }
             assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps({**what, "machine": {name: dict(how) for name, how in (does or {}).items()}}) + "\n")
+            self._process.stdin.write(json.dumps(what) + "\n")
             self._process.stdin.flush()
             assert self._there.wait_for(lambda: len(self._started) > count, BOUND), "no child was started"
             return self._started[count]
@@ -108,9 +118,11 @@ class Nursery:
         environment: Mapping[str, str] | None = None,
         *,
         does: Mapping[str, Mapping[str, Any]] | None = None,
+        inside: Path | None = None,
+        given: bytes = b"",
     ) -> Child:
-        """Start the program with *arguments*, and wait until it has ended."""
-        child = self.start(arguments, environment, does=does)
+        """Start the program in the same way, and wait until it has ended."""
+        child = self.start(arguments, environment, does=does, inside=inside, given=given)
         child.wait()
         return child
 
@@ -200,10 +212,11 @@ def _fork(what: dict[str, Any], program: Callable[[Sequence[str]], int]) -> None
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.chdir(what["folder"])
-        for number, name in enumerate((os.devnull, "out", "err")):
+        for number, name in enumerate(("in", "out", "err")):
             opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(opened, number)
             os.close(opened)
+        os.chdir(what["inside"])
         os.environ.update(what["environment"])
         for name, arguments in what["machine"].items():
             getattr(machine, name)(**arguments)

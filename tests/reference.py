@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 def clean_environment(folder: Path, **more: str) -> dict[str, str]:
     """Return the environment of a child: no setting of whoever runs the tests is in it, nor one in a file; *more* is added.
 
-    *folder* is where the child would look for settings of its user.
+    *folder* is where the child would look for settings of its user. No site is made, which has tests of its own.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CVDIGEST_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder), "OPENBLAS_NUM_THREADS": "1", **more}
+    return {**kept, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder), "OPENBLAS_NUM_THREADS": "1", "CVDIGEST_NO_SITE": "yes", **more}
 
 
 def _folder() -> Path:

@@ -51,6 +51,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
     found.drop(url)
 
 
+def blank(url: sa.URL) -> Database:
+    """Return a database without a table: of SQLite, an empty file."""
+    database = Database(url, patience=5)
+    if database.path is not None:
+        database.path.touch(exist_ok=False)
+    return database
+
+
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Open an empty database of the present schema."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.core.changes import changes, same
+from digest.core.changes import changes, retold, same
 from digest.core.domain import Announcement, Check, Classification, Entry, Kind, Paper, Provenance, Shelf
 from digest.core.edition import LAYOUTS, Edition, chosen, compose
 from digest.core.text import plain
@@ -120,3 +120,20 @@ def test_many_papers_are_counted() -> None:
 
     assert told.startswith("9 papers came in: 2611.0000")
     assert (told.count("2611."), told[-11:]) == (5, " and 4 more")
+
+
+def test_what_is_told_anew_of_a_paper() -> None:
+    """A paper is told anew if it came in, moved or says something else; not for its number, nor for what the model thinks of it."""
+    before = json.loads(jsonfile.text(edition(typical())))
+    names = [entry["id"] for entry in before["entries"]]
+    after = json.loads(json.dumps(before))
+    assert retold(before, after) == frozenset()
+
+    for number, entry in enumerate(after["entries"]):
+        entry |= {"number": number + 40, "probability": 0.01, "topics": [], "unsure": not entry["unsure"], "corrected": True}
+    assert retold(before, after) == frozenset()
+    after["entries"][0]["topic"] = "another"
+    after["entries"][1]["comments"] = "another"
+    assert retold(before, after) == set(names[:2])
+    before["entries"] = before["entries"][:-1]
+    assert retold(before, after) == {*names[:2], names[-1]}

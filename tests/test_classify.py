@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from digest.core.domain import Classification, Shelf
 from digest.paperlines import LONGEST, raw_lines
 from digest.resources import folder
 from digest.shelving import Chunk, Done, chunks, shelve, shelved
+from tests.children import Nursery
 from tests.test_cli import Program, arxiv, program
 
 __all__ = ["arxiv", "program"]  # fixtures
@@ -49,10 +51,19 @@ def invented(count: int, words: int = 150) -> Iterator[bytes]:
         yield json.dumps({"id": f"2611.{number:05}", "title": f"A {WORDS[number % 12]} number {number}", "abstract": text}).encode() + b"\n"
 
 
-def classify(content: bytes, *arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+@dataclass(frozen=True)
+class Ended:
+    """What the command has written, and its exit status."""
+
+    status: int
+    out: bytes
+    err: str
+
+
+def classify(nursery: Nursery, content: bytes, *arguments: str | Path) -> Ended:
     """Run the command on standard input."""
-    command = [sys.executable, "-m", "digest", "classify", *map(str, arguments)]
-    return subprocess.run(command, input=content, capture_output=True, timeout=120, check=False, env=environment)
+    child = nursery.run(["classify", *map(str, arguments)], given=content)
+    return Ended(child.wait(), child.folder.joinpath("out").read_bytes(), child.err)
 
 
 def rows(output: bytes) -> list[dict[str, Any]]:
@@ -68,19 +79,19 @@ def stub(content: bytes) -> Done:
 # -- the same lines in the same order ---------------------------------------------------------------------------------------
 
 
-def test_lines_in_lines_out() -> None:
+def test_lines_in_lines_out(nursery: Nursery) -> None:
     """Each line comes back with the model's opinion at its end, and with nothing else changed; nothing else is printed."""
     content = (
         b'{"title":"Detecting Objects in Fog","n": 1.10, "abstract":"A detector of bounding boxes.", "x": [1e400, "\\ud800 \xc3\xa9"]}\n'
         b'\n  {"id": "cs/0703101", "title": "Gait", "abstract": null, "nested": {"topic": 1}}  \r\n'
         b'{"topic": "mine", "title": "", "abstract": "", "unsure": 7, "id": 5}'
     )
-    done = classify(content)
-    lines = done.stdout.splitlines()
-    found = rows(done.stdout)
+    done = classify(nursery, content)
+    lines = done.out.splitlines()
+    found = rows(done.out)
     expected = load(MODEL).classify([("Detecting Objects in Fog", "A detector of bounding boxes."), ("Gait", ""), ("", "")])
 
-    assert done.returncode == 0
+    assert done.status == 0
     assert lines[0].startswith(content[: content.index(b"]}") + 1] + b', "topic": "')
     assert lines[1].startswith(b'{"id": "cs/0703101", "title": "Gait", "abstract": null, "nested": {"topic": 1}, "topic": "')
     assert list(found[2]) == ["title", "abstract", "id", *ADDED]
@@ -88,7 +99,7 @@ def test_lines_in_lines_out() -> None:
         assert [row[name] for name in ADDED[:3]] == [opinion.best.topic, opinion.best.subtopic, opinion.best.probability]
         assert row["topics"] == [{"topic": s.topic, "subtopic": s.subtopic, "probability": s.probability} for s in opinion.shelves]
         assert row["unsure"] is opinion.unsure
-    assert done.stderr.decode().splitlines() == [
+    assert done.err.splitlines() == [
         "warning: standard input:3: the abstract is null, so the title alone decides",
         "· 3 papers classified",
     ]
@@ -96,18 +107,18 @@ def test_lines_in_lines_out() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2", "3"])
-def test_any_number_of_processes_gives_the_same_bytes(tmp_path: Path, jobs: str) -> None:
+def test_any_number_of_processes_gives_the_same_bytes(nursery: Nursery, tmp_path: Path, jobs: str) -> None:
     """The order is that of the input, and the bytes are those of one process, for a file, a gzipped one and a pipe."""
     content = b"".join(invented(4000, words=20))
     (tmp_path / "papers.gz").write_bytes(gzip.compress(content))
-    done = classify(b"", tmp_path / "papers.gz", "--jobs", jobs, "--quiet")
-    found = rows(done.stdout)
+    done = classify(nursery, b"", tmp_path / "papers.gz", "--jobs", jobs, "--quiet")
+    found = rows(done.out)
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.status, done.err) == (0, "")
     assert [row["id"] for row in found] == [f"2611.{number:05}" for number in range(4000)]
     written: list[bytes] = []
     assert shelve(io.BytesIO(content), MODEL, 1, name="x", write=written.append, warn=print) == 4000
-    assert done.stdout == b"".join(written)
+    assert done.out == b"".join(written)
 
 
 @given(
@@ -200,17 +211,15 @@ def test_marks_and_ends_that_editors_leave() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 3, 3000])
-def test_the_first_bad_line_ends_it(tmp_path: Path, count: int) -> None:
+def test_the_first_bad_line_ends_it(nursery: Nursery, tmp_path: Path, count: int) -> None:
     """In a short input and in a shared one, all lines before the bad one are written, in order, and the status is 2."""
     path = tmp_path / "papers.jsonl"
     path.write_bytes(b"".join(invented(count, words=10)) + b"oops\n" + b"".join(invented(2000, words=10)) + b"worse\n")
-    done = classify(b"", path, "--jobs", "2")
+    done = classify(nursery, b"", path, "--jobs", "2")
 
-    assert done.returncode == 2
-    assert [row["id"] for row in rows(done.stdout)] == [f"2611.{number:05}" for number in range(count)]
-    assert done.stderr.decode() == (
-        f"cvdigest: {path}:{count + 1}: not JSON (Expecting value, character 1); the lines before it are done\n"
-    )
+    assert done.status == 2
+    assert [row["id"] for row in rows(done.out)] == [f"2611.{number:05}" for number in range(count)]
+    assert done.err == (f"cvdigest: {path}:{count + 1}: not JSON (Expecting value, character 1); the lines before it are done\n")
 
 
 @pytest.mark.parametrize(
@@ -223,13 +232,13 @@ def test_the_first_bad_line_ends_it(tmp_path: Path, count: int) -> None:
     ],
     ids=["cut", "trailing", "long", "no gzip"],
 )
-def test_an_input_that_cannot_be_read_on(content: bytes, written: int | None, said: str) -> None:
+def test_an_input_that_cannot_be_read_on(nursery: Nursery, content: bytes, written: int | None, said: str) -> None:
     """The place is told, and what could be read before it is done."""
-    done = classify(content)
+    done = classify(nursery, content)
 
-    assert (done.returncode, done.stderr.decode().count("\n")) == (2, 1)
-    assert said in done.stderr.decode()
-    assert written in (None, len(rows(done.stdout)))
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert said in done.err
+    assert written in (None, len(rows(done.out)))
 
 
 @pytest.mark.parametrize(
@@ -253,19 +262,19 @@ def test_wrong_use(program: Program, arguments: Sequence[str], status: int, said
     assert done.err.count("\n") == 1
 
 
-def test_an_empty_input() -> None:
+def test_an_empty_input(nursery: Nursery) -> None:
     """Nothing in, nothing out."""
-    done = classify(b"")
+    done = classify(nursery, b"")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", "· 0 papers classified\n".encode())
+    assert (done.status, done.out, done.err) == (0, b"", "· 0 papers classified\n")
 
 
-def test_many_null_abstracts_are_two_warnings() -> None:
+def test_many_null_abstracts_are_two_warnings(nursery: Nursery) -> None:
     """The first is named, the rest are counted."""
-    done = classify(b'{"title": "A Title", "abstract": null}\n' * 1000, "--quiet")
+    done = classify(nursery, b'{"title": "A Title", "abstract": null}\n' * 1000, "--quiet")
 
-    assert (done.returncode, len(rows(done.stdout))) == (0, 1000)
-    assert done.stderr.decode().splitlines() == [
+    assert (done.status, len(rows(done.out))) == (0, 1000)
+    assert done.err.splitlines() == [
         "warning: standard input:1: the abstract is null, so the title alone decides",
         "warning: standard input: the abstract is null in 1000 lines",
     ]

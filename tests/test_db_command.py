@@ -104,7 +104,7 @@ def test_an_older_one(file: Database, tmp_path: Path, capsys: pytest.CaptureFixt
     """A database of an older release is upgraded after a backup, and checked only then."""
     file.close()
     assert file.path is not None
-    file.path.unlink()
+    file.path.write_bytes(b"")
     with file.write() as connection:
         file.migrate(connection, tables.REVISIONS[0])
     file.close()

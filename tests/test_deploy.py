@@ -14,7 +14,7 @@ from tests.reference import ROOT
 from tests.test_docs import commands, options
 
 FOLDER = ROOT / "deploy"
-FILES = ("cvdigest.service", "cvdigest-due.service", "cvdigest.timer", "Containerfile", "github-actions.yml")
+FILES = ("cvdigest.service", "cvdigest-due.service", "cvdigest-serve.service", "cvdigest.timer", "Containerfile", "github-actions.yml")
 _NOT_YET = {("run", "--due")}
 """What the clock brings."""
 _DIRECTIVES = frozenset({"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"})
@@ -35,7 +35,7 @@ def unit(name: str) -> configparser.ConfigParser:
 
 def called(content: str) -> list[list[str]]:
     """Return the words of each call of the program in a file."""
-    found = re.findall(r"(?:^|[\s/=])cvdigest ((?:run|schedule|doctor|status|backfill)\b[^\n|&;`]*)", content)
+    found = re.findall(r"(?:^|[\s/=])cvdigest ((?:run|schedule|serve|doctor|status|backfill)\b[^\n|&;`]*)", content)
     arrays = re.findall(r'\["cvdigest", ([^\]]*)\]', content)
     return [shlex.split(words) for words in found] + [re.findall(r'"([^"]*)"', words) for words in arrays]
 
@@ -62,6 +62,7 @@ def test_calls_are_found() -> None:
     """The test above reads what is there."""
     assert called(text("cvdigest.service")) == [["schedule"]]
     assert called(text("cvdigest-due.service")) == [["run", "--due"]]
+    assert called(text("cvdigest-serve.service")) == [["serve", "--port", "8080"]]
     assert called(text("Containerfile")) == [["doctor", "--offline", "--quiet"]]
     assert called(text("github-actions.yml")) == [["run", "--due"]]
 
@@ -74,7 +75,7 @@ def test_each_variable_exists(name: str) -> None:
     assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", (FOLDER / name).read_text("utf-8"))) <= variables
 
 
-@pytest.mark.parametrize("name", ["cvdigest.service", "cvdigest-due.service"])
+@pytest.mark.parametrize("name", ["cvdigest.service", "cvdigest-due.service", "cvdigest-serve.service"])
 def test_a_service_is_closed_in(name: str) -> None:
     """It runs as nobody in particular, writes its state and nothing else, and is given the time that it needs to end."""
     service = dict(unit(name)["Service"])
@@ -101,7 +102,7 @@ def test_the_timer_starts_the_service_that_ends() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("names", [("cvdigest.service",), ("cvdigest.timer", "cvdigest-due.service")])
+@pytest.mark.parametrize("names", [("cvdigest.service",), ("cvdigest-serve.service",), ("cvdigest.timer", "cvdigest-due.service")])
 def test_systemd_understands_the_units(tmp_path: Path, names: tuple[str, ...]) -> None:
     """systemd finds no fault with them."""
     for name in names:  # the program is not installed where the units look for it

@@ -84,7 +84,7 @@ def at(*numbers: int) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("start", STARTS, ids=str)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_exact_without_held_papers(start: date, seed: int) -> None:
     """Where moderators hold nothing, every date comes out paper by paper, in each category and with the right kinds."""
     arxiv = spell(seed, start, Rates(daily=60, held=0))

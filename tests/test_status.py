@@ -13,6 +13,7 @@ import pytest
 from digest import heartbeat
 from digest.heartbeat import Heartbeat
 from tests import servers, weeks
+from tests.children import Nursery
 from tests.pages import Fake
 from tests.weeks import ANNOUNCED, LAST, Program, address
 
@@ -31,6 +32,25 @@ def arxiv() -> Iterator[servers.Arxiv]:
 def program(tmp_path: Path, arxiv: servers.Arxiv, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Program:
     """Return the program, towards that server."""
     return weeks.program(tmp_path, arxiv.url, capsys, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Program:
+    """Return the program with the digests of the fortnight, which are made once; its server has gone."""
+    made = Program(tmp_path_factory.mktemp("fortnight"), "", lambda: None)
+    with servers.arxiv() as state:
+        weeks.play(state)
+        made.url = state.url
+        assert nursery.run(["backfill", *made.options("backfill"), *RANGE], {"CVDIGEST_NO_SITE": "yes"}).wait() == 0
+    return made
+
+
+@pytest.fixture
+def fortnight(program: Program, kept: Program) -> Program:
+    """Return the program in a folder of its own with the digests of the fortnight."""
+    shutil.copytree(kept.folder, program.folder, dirs_exist_ok=True)
+    program.url = kept.url
+    return program
 
 
 # -- status ----------------------------------------------------------------------------------------------------------------
@@ -81,10 +101,9 @@ def test_each_state_and_why(program: Program, arxiv: servers.Arxiv) -> None:
     assert lines["2026-11-24"] == "waiting: arXiv announces it on 2026-11-24 at 01:00 UTC"
 
 
-def test_json(program: Program) -> None:
+def test_json(fortnight: Program) -> None:
     """--json tells the same as JSON."""
-    program("backfill", *RANGE)
-    told = program("status", *RANGE, "--json").json
+    told = fortnight("status", *RANGE, "--json").json
 
     assert told["totals"] == {"published": 8, "none": 4, "waiting": 0, "failed": 0, "entries": 32}
     assert [one["date"] for one in told["dates"]] == sorted(one["date"] for one in told["dates"])
@@ -141,25 +160,23 @@ def test_a_damaged_edition_that_is_not_kept(program: Program) -> None:
 
 
 @pytest.mark.parametrize("name", ["2611.00091", "2611.00091v3", "arXiv:2611.00091", "https://arxiv.org/abs/2611.00091v1"])
-def test_a_paper(program: Program, name: str) -> None:
+def test_a_paper(fortnight: Program, name: str) -> None:
     """Everything that is known of a paper, however it is named."""
-    program("backfill", *RANGE)
-    told = program("show", name, "--json").json
+    told = fortnight("show", name, "--json").json
     edition = told["editions"][0]
-    page = program.page(ANNOUNCED[0])
+    page = fortnight.page(ANNOUNCED[0])
 
     assert (told["id"], len(told["editions"]), told["correction"]) == ("2611.00091", 1, None)
     assert (edition["date"], edition["category"], edition["kind"], edition["title"]) == ("2026-11-09", "cs.CV", "new", "Gardens of Day 9")
     assert (edition["service"], edition["model"][:7], edition["corrected"]) == ("catchup", "default", False)
-    assert edition["answers"] == [{"url": f"{program.url}{address(ANNOUNCED[0])}", "fetched": "2026-11-20T06:00:00+00:00"}]
+    assert edition["answers"] == [{"url": f"{fortnight.url}{address(ANNOUNCED[0])}", "fetched": "2026-11-20T06:00:00+00:00"}]
     assert edition["page"] == str(page)
     assert page.read_text("utf-8").splitlines()[edition["line"] - 1].startswith(f"### {edition['number']}.Gardens of Day 9")
 
 
-def test_as_text(program: Program) -> None:
+def test_as_text(fortnight: Program) -> None:
     """The same as lines for a person."""
-    program("backfill", *RANGE)
-    out = program("show", "2611.00092").out
+    out = fortnight("show", "2611.00092").out
 
     assert out.startswith(
         "2611.00092  A Robot Reads\n\n2026-11-09 cs.CV\n  announced   as cross; primary category cs.RO\n  source      catchup\n"
@@ -239,14 +256,13 @@ def test_without_a_model(program: Program) -> None:
     assert "classified  not at all" in program("show", "2611.00200").out
 
 
-def test_an_unknown_paper(program: Program) -> None:
+def test_an_unknown_paper(fortnight: Program) -> None:
     """It says where it looked, with status 1."""
-    program("backfill", *RANGE)
-    done = program("show", "2611.99999")
-    none = program("show", "2611.99999", "--category", "cs.LG")
+    done = fortnight("show", "2611.99999")
+    none = fortnight("show", "2611.99999", "--category", "cs.LG")
 
     assert (done.status, done.out) == (1, "")
-    assert f"no edition below {program.folder / 'out'} lists 2611.99999 (10 looked at, 2026-11-09 to 2026-11-20)" in done.err
+    assert f"no edition below {fortnight.folder / 'out'} lists 2611.99999 (10 looked at, 2026-11-09 to 2026-11-20)" in done.err
     assert "no edition of cs.LG below" in none.err
 
 
@@ -267,13 +283,12 @@ def test_the_sample(program: Program) -> None:
     assert "whose papers are invented" in program("show", name).out
 
 
-def test_a_damaged_edition(program: Program) -> None:
+def test_a_damaged_edition(fortnight: Program) -> None:
     """An edition that cannot be used is named and passed over."""
-    program("backfill", *RANGE)
-    path = program.page(LAST).with_suffix(".json")
+    path = fortnight.page(LAST).with_suffix(".json")
     path.write_text('"2611.00091" {', "utf-8")
-    program.forget(LAST)
-    done = program("show", "2611.00091")
+    fortnight.forget(LAST)
+    done = fortnight("show", "2611.00091")
 
     assert (done.status, f"{path} is passed over" in done.err) == (0, True)
 

@@ -22,7 +22,7 @@ from digest.store import schema as tables
 from digest.store.database import Database, address
 from digest.store.schema import APPLICATION
 from tests import postgres, servers, weeks
-from tests.stores import DAY, NOW, announcement, keep, paper
+from tests.stores import DAY, NOW, announcement, blank, keep, paper
 
 pytestmark = pytest.mark.slow
 
@@ -369,7 +369,7 @@ def _killed_within_a_step(place: sa.URL, statement: int) -> int:
 
 def _after_a_kill(place: sa.URL, statement: int) -> bool:
     """Kill an upgrade, see that the schema is the old or the new one, and that the next one is whole; say whether it was killed."""
-    database = Database(place)
+    database = blank(place)
     with database.write() as connection:
         database.migrate(connection, tables.REVISIONS[0])
     database.close()
@@ -633,8 +633,8 @@ def test_55_the_program_makes_a_backup_before_it_upgrades(
 ) -> None:
     """Whatever command comes first after the program was renewed: the old database is in ``backups/``, and the schema is the new one."""
     program = weeks.program(tmp_path, arxiv.url, capsys, monkeypatch)
-    database = program.database()
     (tmp_path / "data").mkdir()
+    database = blank(program.database().url)
     with database.write() as connection:
         database.migrate(connection, tables.REVISIONS[0])
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION}")

@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 
 from digest.store.database import Database, address
 from digest.store.schema import APPLICATION, HEAD, REVISIONS, metadata
+from tests.stores import blank
 
 # SQLAlchemy passes over the index by which the index of words finds its texts; `facts` compares that too.
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
@@ -48,7 +49,7 @@ def facts(database: Database) -> set[tuple[str, ...]]:
 
 def migrated(url: sa.URL) -> Database:
     """Return a database that was made by all the steps, from the first one on."""
-    database = Database(url)
+    database = blank(url)
     for revision in REVISIONS:
         with database.write() as connection:
             database.migrate(connection, revision)

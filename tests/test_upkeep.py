@@ -27,7 +27,7 @@ from digest.store import schema as tables
 from digest.store.answers import Raw
 from digest.store.database import Database, address
 from tests import children
-from tests.stores import DAY, NOW, announcement, keep, write_files
+from tests.stores import DAY, NOW, announcement, blank, keep, write_files
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def filled(database: Database, *, number: int = 3) -> Database:
 
 def older(place: sa.URL) -> Database:
     """Return a new database of the first schema."""
-    database = Database(place)
+    database = blank(place)
     with database.write() as connection:
         database.migrate(connection, tables.REVISIONS[0])
     database.close()

@@ -96,7 +96,7 @@ class Program:
     def options(self, command: str) -> list[str]:
         """Return the arguments of its own for a command."""
         own = ["--out", str(self.folder / "out"), "--data", str(self.folder / "data")]
-        if command != "show":
+        if command not in ("show", "publish"):
             own += ["--now", self.now]
         if command in ("run", "backfill"):
             own += ["--arxiv-url", self.url]
@@ -161,5 +161,6 @@ def program(folder: Path, url: str, capsys: pytest.CaptureFixture[str], monkeypa
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     monkeypatch.setenv("CVDIGEST_SECOND_OPINION", "no")  # these servers have listing pages alone
+    monkeypatch.setenv("CVDIGEST_NO_SITE", "yes")  # it has tests of its own
     monkeypatch.chdir(folder)
     return Program(folder, url, capsys.readouterr)

@@ -60,6 +60,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         if options.dry_run:
             return _dry_run(program, backfill, days.all_known(first, last, clock()), settings.category)
         result = backfill.go(first, last, progress.begin, progress.step)
+        program.renew_site()
     if settings.json:
         told = [{**note_object(note), "settled": note.date in result.settled, "asked": note.date in result.asked} for note in result.notes]
         _print_json(

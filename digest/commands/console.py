@@ -4,13 +4,16 @@ import argparse
 import copy
 import io
 import os
+import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from digest import logs, secrets
 from digest.errors import PublishError
@@ -34,19 +37,19 @@ class Console:
         """Whether a log is written, and not lines for people."""
         return self._log is not None
 
-    def say(self, line: str) -> None:
-        """Tell how it goes."""
+    def say(self, line: str, **facts: object) -> None:
+        """Tell how it goes; in a log, *facts* stand in the line besides."""
         if self.quiet:
             return
         if self._log:
-            self._log.say(line)
+            self._log.say(line, **facts)
         else:
             self._print("36", "·", line)
 
-    def warn(self, line: str) -> None:
-        """Tell what the user should know."""
+    def warn(self, line: str, **facts: object) -> None:
+        """Tell what the user should know; in a log, *facts* stand in the line besides."""
         if self._log:
-            self._log.warn(line)
+            self._log.warn(line, **facts)
         else:
             self._print("33", "warning:", line)
 
@@ -130,8 +133,17 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--database", metavar="DATABASE", help="where all that is known is kept: a path or a URL (default: cvdigest.db in the data folder)"
     )
     parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
+    add_site(parser)
     parser.add_argument("--contact", metavar="WHO", help="an address for arXiv to reach you, sent in the User-Agent")
     parser.add_argument("--log", metavar="FORM", help="how progress is told: plain, text or json (default: plain; an unattended one: text)")
+
+
+def add_site(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the site is, and what it is called."""
+    parser.add_argument("--site", metavar="DIR", help="where the site goes (default: site below --out)")
+    parser.add_argument("--no-site", action="store_const", const=True, help="make no site")
+    parser.add_argument("--site-url", metavar="URL", help="the address that the site is served from: https://example.org/papers/")
+    parser.add_argument("--site-title", metavar="TEXT", help="what the site is called (default: by its category)")
 
 
 def read_settings(options: argparse.Namespace, console: Console, without: Container[str] = ()) -> "Settings":
@@ -202,3 +214,27 @@ def write_json(text: str) -> None:
 def silence() -> None:
     """Let Python find an open standard output at its end, when it writes what is left."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def told_to_end() -> Iterator[socket.socket]:
+    """Yield what becomes readable at the first SIGTERM or SIGINT; the second one has its usual effect, at once.
+
+    A handler may come in the middle of anything, so it does no more than send a byte.
+    """
+    reader, writer = socket.socketpair()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
+        writer.send(b".")
+
+    before: dict[signal.Signals, Any] = {}
+    with reader, writer:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before[number] = signal.signal(number, handle)
+        try:
+            yield reader
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

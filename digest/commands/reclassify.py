@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from digest.commands.console import Console, command, read_settings, write_json, write_report, writing
+from digest.commands.console import Console, add_site, command, read_settings, write_json, write_report, writing
 from digest.errors import UsageError
 from digest.settings import day
 
@@ -28,6 +28,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--category", metavar="CAT", help="any arXiv category (default: cs.CV)")
     parser.add_argument("--model", metavar="DIR", help="another model than the bundled one")
     parser.add_argument("--out", metavar="DIR", help="where your digests are (default: ./digests)")
+    add_site(parser)
     parser.add_argument("--data", metavar="DIR", help="where the database is (default: the user's data folder)")
     parser.add_argument("--database", metavar="DATABASE", help="which database: a path or a URL (default: cvdigest.db in the data folder)")
     parser.add_argument("--now", metavar="INSTANT", help="take this instant for now: 2026-11-20T03:00Z")
@@ -55,6 +56,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     with app.App(settings, settings.now or datetime.now(UTC), console.say, console.warn, "reclassify") as program:
         result = program.reclassify(first, last, step, changed, dry=options.dry_run)
+        if not options.dry_run:
+            program.renew_site()
     if result.without:
         count = len(result.without)
         console.warn(f"no announcement is stored of {count} date{'s' * (count > 1)}: {_some(result.without)}; cvdigest backfill makes them")

@@ -2,18 +2,15 @@
 
 import argparse
 import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from time import monotonic
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from digest.clock import Clock
-from digest.commands.console import Console, add_settings, command, read_settings, silence
+from digest.commands.console import Console, add_settings, command, read_settings, silence, told_to_end
 from digest.errors import DigestError, PublishError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -78,30 +75,6 @@ def run(options: argparse.Namespace, console: Console, put_out: PutOut) -> int:
     return 0
 
 
-@contextmanager
-def told_to_end() -> Iterator[socket.socket]:
-    """Yield what becomes readable at the first SIGTERM or SIGINT; the second one has its usual effect, at once.
-
-    A handler may come in the middle of anything, so it does no more than send a byte.
-    """
-    reader, writer = socket.socketpair()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_DFL)
-        writer.send(b".")
-
-    before: dict[signal.Signals, Any] = {}
-    with reader, writer:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            before[number] = signal.signal(number, handle)
-        try:
-            yield reader
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
 def _opened(program: "App", clock: Clock, console: Console) -> None:
     """Open the database and look through it; the operator is told if that fails, for nobody may read the error.
 
@@ -145,10 +118,17 @@ def _work(  # noqa: PLR0913, PLR0917 - the program, what it says, and how it end
         lambda beat: heartbeat.write(data, beat),
         settings.category,
         max(minutes * 60 / settings.speed, _QUICKEST) if settings.speed else minutes * 60,
-        after=lambda outcome: _ring(alerts, program, outcome, clock.now()),
+        after=lambda outcome: _after(alerts, program, outcome, clock.now()),
     )
     console.say(f"looking what is due, at least every {minutes:g} minutes")
     clockwork.run(told)
+
+
+def _after(alerts: "Alerts", program: "App", outcome: "Outcome", now: datetime) -> None:
+    """Do what comes after a look: bring the site up to date if anything was made or tried, and ring."""
+    if outcome.asked:
+        replace(program, now=now).renew_site()
+    _ring(alerts, program, outcome, now)
 
 
 def _ring(alerts: "Alerts", program: "App", outcome: "Outcome", now: datetime) -> None:
@@ -186,7 +166,7 @@ def once(settings: "Settings", console: Console, put_out: PutOut) -> int:
             alerts.raise_(kind, settings.category, None, text)
 
         outcome = _poll(program, clock, console, put_out, alarm).go()
-        _ring(alerts, program, outcome, clock.now())
+        _after(alerts, program, outcome, clock.now())
     if not (outcome.asked or outcome.errors):
         console.say(f"nothing is due; the next look: {outcome.next_look:%Y-%m-%d %H:%M} UTC")
     moments = dict(outcome.waiting)

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Find papers, and print them."""
     from digest import app, resources
     from digest.core.query import parse
+    from digest.render.found import found_object
     from digest.settings import day
     from digest.store.search import search
 
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             )  # fmt: skip
     if settings.json:
         with writing():
-            write_json(json.dumps(_told(found), ensure_ascii=False, indent=1) + "\n")
+            write_json(json.dumps(found_object(found), ensure_ascii=False, indent=1) + "\n")
         return 0
     bold = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
     lines = [line for number, hit in enumerate(found.papers, 1) for line in (*_lines(number, hit, bold=bold), "")]
@@ -130,28 +131,3 @@ def _shown(snippet: "Snippet", *, bold: bool) -> str:
 def _harmless(text: str) -> str:
     """Return *text*, letter for letter, with a blank for what is not printed."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _told(found: "Found") -> dict[str, object]:
-    return {
-        "total": found.total,
-        "papers": [
-            {
-                "id": hit.paper.id,
-                "title": hit.paper.title,
-                "authors": list(hit.paper.authors),
-                "categories": list(hit.paper.categories),
-                "date": str(hit.announced) if hit.announced else None,
-                "topic": hit.topic or None,
-                "subtopic": hit.subtopic or None,
-                "url": f"https://arxiv.org/abs/{hit.paper.id}",
-                "snippet": {
-                    "text": hit.snippet.text,
-                    "marks": [list(mark) for mark in hit.snippet.marks],
-                    "before": hit.snippet.before,
-                    "after": hit.snippet.after,
-                },
-            }
-            for hit in found.papers
-        ],
-    }

@@ -295,6 +295,9 @@ class Database:
                 connection = fresh.engine.connect().execution_options(write=True)
                 with connection, connection.begin():
                     _create(connection)
+                fresh.close()
+                with fresh.engine.connect() as connection:  # which gives it a log, now that it is ours: see `_pragmas`
+                    connection.execute(sa.text("SELECT count(*) FROM sqlite_master"))  # needs room beside the log, to share it
         finally:
             fresh.close()
         with suppress(FileNotFoundError):  # a log is left only where it could not be written back
@@ -416,6 +419,10 @@ class Database:
             return StoreError(f"the database {self.name} stayed locked by another program", advice="end that program, and try again")
         if isinstance(problem, sqlite3.IntegrityError):
             return StoreError(f"the database {self.name} does not take what is to be kept: {text}", advice="report this")
+        if self.path is not None and not self.path.exists():
+            return StoreError(f"there is no database at {self.path} any more", advice=_RESTORE)
+        if self.path is not None and not self.path.stat().st_size:
+            return DamagedError(f"the database {self.name} is damaged: it is empty", advice=_RESTORE)
         advice = "see that there is room on the disk, and that the file and its folder can be written" if self.sqlite else _next_step(text)
         return StoreError(f"the database {self.name} cannot be used: {text}", advice=advice)
 
@@ -447,11 +454,11 @@ def _engine(url: sa.URL) -> sa.Engine:
         memory = not url.database
         kept: dict[str, Any] = {"poolclass": sa.pool.StaticPool if memory else sa.pool.QueuePool}
         given: dict[str, Any] = {"timeout": _TRY, "check_same_thread": False}
-        how = "" if memory else read_only(Path(str(url.database)))
-        if how:  # for those who only read; whoever would write is told so by SQLite
-            place = Path(str(url.database)).absolute().as_uri()
-            kept["creator"] = lambda: sqlite3.connect(f"{place}{how}", uri=True, **given)
-        engine = sa.create_engine(url, connect_args={} if how else given, **kept, **options)
+        how = "" if memory else read_only(Path(str(url.database)))  # for those who only read; whoever would write is told so by SQLite
+        if not memory:  # by URI: else SQLite would make a file where there is none any more
+            place = f"{Path(str(url.database)).absolute().as_uri()}{how or '?mode=rw'}"
+            kept["creator"] = lambda: sqlite3.connect(place, uri=True, **given)
+        engine = sa.create_engine(url, connect_args=given if memory else {}, **kept, **options)
         event.listen(engine, "connect", _pragmas_of_reading if how else _pragmas)
         event.listen(engine, "begin", _begin)
         return engine
@@ -478,8 +485,10 @@ def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we begin ourselves (see `_begin`), so that DDL is part of a transaction too
     cursor = connection.cursor()
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "cell_size_check=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "cell_size_check=ON"):
             cursor.execute(f"PRAGMA {pragma}")
+        if cursor.execute("PRAGMA application_id").fetchone() == (APPLICATION,):  # else it would be written into an empty file
+            cursor.execute("PRAGMA journal_mode=WAL")
     finally:
         cursor.close()
 

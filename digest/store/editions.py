@@ -10,14 +10,18 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from digest.core.domain import Kind
 from digest.errors import DamagedError, StoreError
 from digest.ledger import Note, note_object, note_of
 from digest.store import days
 from digest.store.papers import indexed
 from digest.store.schema import announcements, editions, entries, files, models, papers, versions
+from digest.store.schema import days as days_table
 
 PREPARED, PUBLISHED = "prepared", "published"
 
@@ -342,3 +346,128 @@ def earlier(connection: sa.Connection, category: str, before: date, first: date)
         .where(entries.c.announcement == last.announcement, entries.c.kind == "new")
     )
     return frozenset(connection.execute(found).scalars())
+
+
+# -- what is published ---------------------------------------------------------------------------------------------------
+
+_AT_ONCE = 500
+"""How many papers one statement names."""
+_RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
+"""On a date on which a paper is announced in two ways, the first one counts: see `digest.core.edition.chosen`."""
+
+
+class Newest(NamedTuple):
+    """The last edition of a date that was published."""
+
+    key: int
+    date: date
+    number: int
+    made: datetime
+    sha256: str
+    """Of its JSON file."""
+
+
+def issues(connection: sa.Connection, category: str, day: date | None = None) -> list[Newest]:
+    """Return the last published edition of each date with an announcement, or of *day* alone, the newest date first."""
+    span = {"first": day or date.min, "last": day or date.max}
+    return [Newest(*row) for row in connection.execute(_issues(), {"of": category, **span})]
+
+
+@cache
+def _issues() -> sa.Select[Any]:
+    return (
+        sa.select(editions.c.id, editions.c.date, editions.c.number, editions.c.made, files.c.sha256)
+        .join(announcements, announcements.c.id == editions.c.announcement)
+        .join(files, sa.and_(files.c.edition == editions.c.id, files.c.role == "json"))
+        .where(announcements.c.reason == "", editions.c.date.between(sa.bindparam("first"), sa.bindparam("last")), *_last_published())
+        .order_by(editions.c.date.desc())
+    )
+
+
+def _last_published() -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what holds for an edition of a category that is the last published one of its date."""
+    later = editions.alias()
+    same = later.c.category == editions.c.category, later.c.date == editions.c.date
+    newer = sa.exists().where(*same, later.c.state == PUBLISHED, later.c.number > editions.c.number)
+    return editions.c.category == sa.bindparam("of"), editions.c.state == PUBLISHED, ~newer
+
+
+def document(connection: sa.Connection, key: int) -> bytes:
+    """Return the JSON file of an edition by its key.
+
+    Raises:
+        DamagedError: its bytes are not those that were kept.
+
+    """
+    row = connection.execute(sa.select(files).where(files.c.edition == key, files.c.role == "json")).one()
+    return unpacked(row.content, row.sha256, row.path)
+
+
+def documents(connection: sa.Connection, category: str, day: date) -> list[tuple[datetime, bytes]]:
+    """Return when each edition of a date was made that was published, the first one first, and its JSON file.
+
+    Raises:
+        DamagedError: the bytes of one are not those that were kept.
+
+    """
+    chosen = (
+        sa.select(editions.c.made, files.c.content, files.c.sha256, files.c.path)
+        .join(files, sa.and_(files.c.edition == editions.c.id, files.c.role == "json"))
+        .where(editions.c.category == category, editions.c.date == day, editions.c.state == PUBLISHED)
+        .order_by(editions.c.number)
+    )
+    return [(row.made, unpacked(row.content, row.sha256, row.path)) for row in connection.execute(chosen)]
+
+
+def listings(connection: sa.Connection, category: str, names: Collection[str]) -> dict[str, list[tuple[date, str]]]:
+    """Return date and kind of each edition that lists one of some papers, the newest first: the last published one of a date counts."""
+    found: dict[str, dict[date, tuple[str, str]]] = {}
+    wanted = sorted(set(names))
+    for start in range(0, len(wanted), _AT_ONCE):
+        said = connection.execute(_said(), {"names": wanted[start : start + _AT_ONCE]}).all()
+        # Two questions: SQLite would begin the one with the editions, of which there are thousands.
+        keys = sorted({row.announcement for row in said})
+        made = {row.announcement: row for row in connection.execute(_made(), {"of": category, "announcements": keys})}
+        for name, kind, announcement in said:
+            if announcement not in made:
+                continue
+            _, day, include = made[announcement]
+            before = found.setdefault(name, {}).get(day)
+            if before is None or _RANK[kind] < _RANK[before[0]]:
+                found[name][day] = kind, include
+    told = {
+        name: [(day, kind) for day, (kind, include) in sorted(dates.items(), reverse=True) if kind in include.split(",")]
+        for name, dates in found.items()
+    }
+    return {name: some for name, some in told.items() if some}
+
+
+@cache
+def _said() -> sa.Select[Any]:
+    """Select where some papers were announced."""
+    return (
+        sa.select(papers.c.arxiv_id, entries.c.kind, entries.c.announcement)
+        .join(versions, versions.c.paper == papers.c.id)
+        .join(entries, entries.c.version == versions.c.id)
+        .where(papers.c.arxiv_id.in_(sa.bindparam("names", expanding=True)))
+    )
+
+
+@cache
+def _made() -> sa.Select[Any]:
+    """Select what was made last of some announcements: at most one edition of each, since each is of one date."""
+    return sa.select(editions.c.announcement, editions.c.date, editions.c.include).where(
+        editions.c.announcement.in_(sa.bindparam("announcements", expanding=True)), *_last_published()
+    )
+
+
+def stamp(connection: sa.Connection, category: str) -> str:
+    """Return a text that is another one as soon as an edition of a category is published, or something else is known of a date."""
+    chosen = sa.select(sa.func.count(), sa.func.max(editions.c.id), sa.func.max(editions.c.published))
+    published = connection.execute(chosen.where(editions.c.category == category, editions.c.state == PUBLISHED)).one()
+    noted = connection.execute(
+        sa.select(sa.func.count(), sa.func.max(days_table.c.at), sa.func.sum(days_table.c.attempts)).where(
+            days_table.c.category == category
+        )
+    ).one()
+    return " ".join(map(str, (*published, *noted)))

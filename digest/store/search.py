@@ -120,12 +120,10 @@ class _Sqlite:
 
     def __init__(self, connection: sa.Connection, query: Query, filters: _Filters) -> None:
         self._connection = connection
-        self._facts = "".join(
-            f'"{_fact(mark, value)}" AND '
-            for mark, value in (("\ue000", filters.category), ("\ue001", filters.topic), ("\ue002", filters.subtopic))
-            if value is not None
-        )
-        self._match = f"{self._facts}({_fts5(query)})"
+        marked = ("\ue000", filters.category), ("\ue001", filters.topic), ("\ue002", filters.subtopic)
+        facts = [f'"{_fact(mark, value)}"' for mark, value in marked if value is not None]
+        self._facts = "".join(f"{fact} AND " for fact in facts)
+        self._match = " AND ".join([*facts, f"({_fts5(query)})"] if query.groups else facts)
         self._dates: list[sa.ColumnElement[bool]] = []
         if filters.first is not None or filters.last is not None:
             self._dates = [_ROWID.between(_row(filters.first or date.min), _row(filters.last or date.max, _LAST_KEY))]

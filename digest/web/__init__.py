@@ -1,0 +1,1 @@
+"""The same pages over HTTP: a Flask application, and the server that it stands in. Needs the extra `cvdigest[serve]`."""
