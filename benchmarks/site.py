@@ -16,6 +16,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is imported
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the invented papers in `tests`
 
 import argparse
+import gzip
 import json
 import shutil
 import statistics
@@ -31,6 +32,7 @@ import store
 from digest import resources
 from digest.app import App
 from digest.classify import model
+from digest.core.site import SCRIPT, STYLE, THEME
 from digest.settings import Settings
 from digest.store.database import Database, address
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from speed import Line
 
 DAYS, ADDED = 250, 7
+LOADED = (STYLE, THEME, SCRIPT)
+"""What the page of a date loads; nothing of it is needed to read it."""
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 
@@ -91,6 +95,11 @@ def add(folder: Path, days: int) -> dict[str, float]:
     return {"seconds": statistics.median(took[1:]), "first": took[0], "slowest": max(took[1:]), "files": statistics.median(files)}
 
 
+def packed(*paths: Path) -> float:
+    """Return how many kB some files take on their way to a browser, as a host packs them."""
+    return sum(len(gzip.compress(path.read_bytes(), 6)) for path in paths) / 1000
+
+
 def lines(folder: Path, days: int) -> Iterator["Line"]:
     """Yield what each part took, each in a process of its own."""
     from speed import Line, usage
@@ -115,6 +124,9 @@ def lines(folder: Path, days: int) -> Iterator["Line"]:
     yield Line("... files in a second", len(sizes) / seconds, "files/s")
     yield Line("... files", len(sizes), "files")
     yield Line("... size of all files", sum(sizes) / 1e6, "MB")
+    largest = max((root / "days").iterdir(), key=lambda path: path.stat().st_size)
+    yield Line("the largest page of a date, its papers", largest.read_bytes().count(b"<article "), "papers")
+    yield Line("... packed, with the style and the scripts", packed(largest, *(root / path for path in LOADED)), "kB", 350, at_least=False)
     yield Line("... peak memory of the larger process", megabytes, "MB", 400, at_least=False)
     seconds, _, _ = usage(command(folder), Path.cwd())
     yield Line("nothing new, the whole command", seconds, "s", 2, at_least=False)

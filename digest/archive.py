@@ -37,6 +37,9 @@ class Archive(Protocol):
 
         """
 
+    def contents(self, days: Collection[date]) -> Mapping[date, tuple[str, ...]]:
+        """Return the papers (identifiers, ascending) that the newest published edition of each of some dates lists."""
+
     def standings(self) -> tuple[Standing, ...]:
         """Return what is known of each date from the first that is known to the last, the newest first."""
 
@@ -67,6 +70,10 @@ class Held:
             if one.date == day:
                 return one
         raise KeyError(day)
+
+    def contents(self, days: Collection[date]) -> Mapping[date, tuple[str, ...]]:
+        """See `Archive`."""
+        return {one.date: tuple(sorted(item.entry.paper.id for item in one.items)) for one in self.editions if one.date in days}
 
     def standings(self) -> tuple[Standing, ...]:
         """See `Archive`."""

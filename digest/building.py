@@ -18,7 +18,7 @@ from digest.core.edition import Edition, Item
 from digest.core.site import AboutPage, Frame
 from digest.core.words import month_index
 from digest.errors import ModelError
-from digest.feeding import Feeding, links
+from digest.feeding import Feeding, Shown, links
 from digest.library import Library
 from digest.reasons import Reasons
 from digest.render.html import Pages
@@ -42,7 +42,7 @@ def site(settings: Settings, folder: Path, archive: Archive) -> Site:
     own = () if settings.sample else settings.feeds
     about = _about(folder)
     reasons = _reasons_of(folder, about.model_sha256)
-    parts = Parts(_pages(), reasons, _cited, month_index, partial(Feeding, own=own), links(archive.taxonomy, own), about)
+    parts = Parts(_pages(), reasons, _cited, month_index, partial(Feeding, own=own, shown=_shown()), links(archive.taxonomy, own), about)
     return Site(archive, frame, parts)
 
 
@@ -91,6 +91,11 @@ def _small(path: Path) -> bytes:
 def _pages() -> Pages:
     """Return what writes pages: one for all sites, for to read its templates takes longer than to write some."""
     return Pages(resources.folder("templates"))
+
+
+@cache
+def _shown() -> Shown:
+    return Shown()
 
 
 @cache

@@ -72,21 +72,37 @@ class _Listed:
     shown: FeedItem
 
 
+class Shown:
+    """Items of papers as they were made last; most of a day's are those of the day before, and need not be made again."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Frame | None, Mapping[str, tuple[Item, FeedItem]]] = None, {}
+
+    def of(self, frame: Frame) -> Mapping[str, tuple[Item, FeedItem]]:
+        """Return those that were made for *frame*, by the identifiers of their papers, each with what it was made of."""
+        made_for, found = self._made
+        return found if made_for == frame else {}
+
+    def keep(self, frame: Frame, found: Mapping[str, tuple[Item, FeedItem]]) -> None:
+        """Keep these, and no others."""
+        self._made = frame, found
+
+
 class Feeding:
-    """The feeds of an archive as it is now; each is made when it is asked for.
+    """The feeds of an archive as it is now; each is made when it is asked for. What is *shown* already is not made again.
 
     Raises:
         SettingsError: an own feed names a topic that there is not.
 
     """
 
-    def __init__(self, archive: Archive, frame: Frame, own: Sequence[OwnFeed] = ()) -> None:
+    def __init__(self, archive: Archive, frame: Frame, own: Sequence[OwnFeed] = (), shown: Shown | None = None) -> None:
         shelves = {*frame.taxonomy.names(), *("/".join(shelf) for shelf in frame.taxonomy.shelves())}
         for one in own:
             if one.topic and one.topic not in shelves:
                 msg = f"feeds: {one.name}: there is no topic {one.topic!r}"
                 raise SettingsError(msg, advice=f"there are {', '.join(frame.taxonomy.names())}, each alone or with /SUBTOPIC")
-        self._archive, self._frame, self._own = archive, frame, own
+        self._archive, self._frame, self._own, self._shown = archive, frame, own, shown or Shown()
         self._links = {link.path: link for link in links(frame.taxonomy, own)}
         self._topics, self._subtopics = frame.taxonomy.names(), frame.taxonomy.subtopic_names()
         self._words: dict[str, Words] = {}
@@ -186,10 +202,16 @@ class Feeding:
                 name = item.entry.paper.id
                 newest.setdefault(name, (item, max(announced, retold.get(name, announced))))
         listings = self._archive.listings(newest)
-        found = []
+        found, before, now = [], self._shown.of(self._frame), {}
         for name, (item, updated) in newest.items():
             published = announcement_instant(listings[name][-1].date)
-            found.append(_Listed(item, self._paper(item, published, max(updated, published))))
+            instants = published, max(updated, published)
+            kept, shown = before.get(name, (None, None))
+            if shown is None or kept is not item or (shown.published, shown.updated) != instants:
+                shown = self._paper(item, *instants)
+            now[name] = item, shown
+            found.append(_Listed(item, shown))
+        self._shown.keep(self._frame, now)
         return found
 
     @cached_property

@@ -33,7 +33,8 @@ def write_whole(path: Path, content: bytes, *, point: str = "") -> None:
         if path.read_bytes() == content:
             return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = new_aside(path)
+    handle, name = new_aside(str(path.parent), path.name)
+    aside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -48,10 +49,10 @@ def write_whole(path: Path, content: bytes, *, point: str = "") -> None:
     flush_folder(path.parent)
 
 
-def new_aside(path: Path) -> tuple[int, Path]:
-    """Open a new file beside *path*, which `sweep` removes if this process is killed; return its handle and its name.
+def new_aside(folder: str, name: str) -> tuple[int, str]:
+    """Open a new file in *folder* for what will be called *name*, which `sweep` removes if this process is killed.
 
-    Who may read it is for the umask to say.
+    Return its handle and its path. Who may read it is for the umask to say.
 
     Raises:
         OSError: it cannot be made.
@@ -59,7 +60,7 @@ def new_aside(path: Path) -> tuple[int, Path]:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     while True:
-        aside = path.with_name(f".{path.name}.{_mark()}-{os.getpid()}.{secrets.token_hex(4)}.part")
+        aside = f"{folder}{os.sep}.{name}.{_mark()}-{os.getpid()}.{secrets.token_hex(4)}.part"
         with suppress(FileExistsError):
             return os.open(aside, flags, 0o666), aside
 

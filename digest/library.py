@@ -79,6 +79,12 @@ class Library:
                 del self._editions[next(iter(self._editions))]
         return found
 
+    def contents(self, days: Collection[date]) -> Mapping[date, tuple[str, ...]]:
+        """See `digest.archive.Archive`."""
+        with self.database.read() as connection:
+            found = editions.contents(connection, self.category, days)
+        return {day: tuple(sorted(names)) for day, names in found.items()}
+
     def standings(self) -> tuple[Standing, ...]:
         """See `digest.archive.Archive`."""
         with self.database.read() as connection:

@@ -20,12 +20,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
-from digest.core.identifiers import identifier
 from digest.core.site import CALENDAR, INDEX, Issue, day_path, index_path, month_of, paper_path, topic_path
 from digest.errors import DigestError, PublishError
 from digest.failpoints import reach
 from digest.files import is_part, new_aside, sweep, write_whole
-from digest.site import Job, Site, listed
+from digest.site import Job, Site
 
 MANIFEST = "site.json"
 FORMAT = 1
@@ -34,6 +33,8 @@ _ALONE = 1000
 """Pages of papers up to which no other process is started: that takes as long as some hundred."""
 _FAREWELL = 5.0
 _NAMED = 3
+_NAMES = re.compile(r"(?:(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?: |$))*", re.ASCII)
+"""Identifiers of arXiv's form; to ask of each in turn whether it is one took longer than to read the rest."""
 _FILE = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*", re.ASCII)
 _ADVICE = "choose another folder with --site, or leave the site out with --no-site"
 _REMOVE = "remove it, and publish again"
@@ -84,7 +85,7 @@ class Folder:
 
     root: Path
     report: Report = field(default_factory=Report)
-    _safe: set[Path] = field(default_factory=set)
+    _safe: set[str] = field(default_factory=set)
     """Folders that are known to be there, and to be no links."""
 
     def put(self, path: str, body: bytes) -> None:
@@ -95,25 +96,34 @@ class Folder:
 
         """
         try:
-            self._put(self.root / path, body)
+            self._put(path, body)
         except OSError as exc:
             raise _refused(self.root, exc, self.root / path) from exc
 
-    def _put(self, place: Path, body: bytes) -> None:
-        self._enter(place.parent)
+    def _put(self, path: str, body: bytes) -> None:
+        # Names are strings here: to make a `Path` of each takes longer than to make the file.
+        folder, _, name = path.rpartition("/")
+        root = str(self.root)
+        if folder and folder not in self._safe:
+            self._enter(self.root / folder)
+            self._safe.add(folder)
+        place = f"{root}{os.sep}{path}"
         if _has(place, body):
             self.report.unchanged += 1
             return
-        handle, aside = new_aside(self.root / place.name)  # all in one folder, where they are soon found if this process is killed
+        handle, aside = new_aside(root, name)  # all in one folder, where they are soon found if this process is killed
         try:
-            with os.fdopen(handle, "wb", buffering=0) as file:
+            try:
                 left = memoryview(body)
                 while left:
-                    left = left[file.write(left) :]
-            reach(f"site-{place.relative_to(self.root).parts[0].removesuffix('.html')}")
-            aside.replace(place)
+                    left = left[os.write(handle, left) :]
+            finally:
+                os.close(handle)
+            reach(f"site-{path.partition('/')[0].removesuffix('.html')}")
+            os.replace(aside, place)  # noqa: PTH105 - see above
         except BaseException:
-            aside.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(aside)  # noqa: PTH108
             raise
         self.report.written += 1
 
@@ -136,7 +146,7 @@ class Folder:
         for folder in place.parents[: len(Path(path).parents) - 1]:
             with suppress(OSError):
                 folder.rmdir()
-                self._safe.discard(folder)
+                self._safe.discard(folder.relative_to(self.root).as_posix())
 
     def begin(self) -> None:
         """Make the folder, and remove what a process that was killed left half-written.
@@ -165,7 +175,7 @@ class Folder:
 
     def _enter(self, folder: Path, *, make: bool = True) -> None:
         """See that a folder below ours is there, and that no link leads out of it on the way."""
-        if folder in self._safe or folder == self.root:
+        if folder == self.root:
             return
         self._enter(folder.parent, make=make)
         if folder.is_symlink():
@@ -176,21 +186,22 @@ class Folder:
                 msg = f"{folder} is no folder, and pages belong into it"
                 raise PublishError(msg, advice=_REMOVE)
             folder.mkdir(exist_ok=True)
-            self._safe.add(folder)
 
 
-def _has(place: Path, body: bytes) -> bool:
+def _has(place: str, body: bytes) -> bool:
     """Say whether a file has these bytes; a link has none."""
     try:
         handle = os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError:
         return False
-    with os.fdopen(handle, "rb", buffering=0) as file:
+    try:
         if os.fstat(handle).st_size != len(body):
             return False
         with suppress(OSError):  # it is a folder, say
-            return file.read(len(body) + 1) == body
-    return False
+            return os.read(handle, len(body) + 1) == body
+        return False
+    finally:
+        os.close(handle)
 
 
 # -- the manifest --------------------------------------------------------------------------------------------------------
@@ -208,7 +219,7 @@ def manifest(root: Path) -> Manifest | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     # What it names may be removed one day, and it lies where others can write.
-    strange = any(identifier(name) != name for kept in dates.values() for name in kept.papers)
+    strange = not all(_NAMES.fullmatch(" ".join(kept.papers)) for kept in dates.values())
     if strange or not all(_FILE.fullmatch(path) and ".." not in path.split("/") for path in files):
         return None
     return Manifest(str(found["category"]), str(found["key"]), dates, files, url)
@@ -245,21 +256,17 @@ def _plan(site: Site, before: Manifest, key: str, there: frozenset[str], *, agai
     tags = {issue.date: _tag(issue) for issue in site.issues()}
     fresh = again or before.key != key
     changed = {day for day in {*tags, *before.dates} if fresh or day not in before.dates or before.dates[day].issue != tags.get(day)}
-    now = {
-        day: Kept(
-            tag, tuple(item.entry.paper.id for item in site.archive.edition(day).items) if day in changed else before.dates[day].papers
-        )
-        for day, tag in tags.items()
-    }
+    listed = site.archive.contents(changed & tags.keys())
+    now = {day: Kept(tag, listed.get(day, ()) if day in changed else before.dates[day].papers) for day, tag in tags.items()}
     touched = {
         day: tuple(dict.fromkeys(name for some in (now, before.dates) if day in some for name in some[day].papers)) for day in changed
     }
     names = dict.fromkeys(name for day in sorted(touched, reverse=True) for name in touched[day])
-    lost = [name for kept in now.values() for name in kept.papers if name not in names and paper_path(name) not in there]
-    places = listed(site.archive, [*names, *dict.fromkeys(lost)])
+    newest = {name: day for day in sorted(now) for name in now[day].papers}
     papers: dict[date, set[str]] = {}
-    for name, place in places.items():
-        papers.setdefault(place.date, set()).add(name)
+    for name, day in newest.items():
+        if name in names or paper_path(name) not in there:
+            papers.setdefault(day, set()).add(name)
     months, months_before = site.months(), {month_of(day) for day, kept in before.dates.items() if kept.issue}
     topics = {month_of(day) for day in changed}
     words = topics | {month for month in months if index_path(month) not in there}
@@ -287,7 +294,7 @@ def _plan(site: Site, before: Manifest, key: str, there: frozenset[str], *, agai
     gone = (
         *(day_path(day) for day in before.dates if day not in tags),
         *(index_path(month) for month in {month_of(day) for day in before.dates} - set(months)),
-        *(paper_path(name) for name in names if name not in places),
+        *(paper_path(name) for name in names if name not in newest),
     )
     anew = fresh or bool(changed)
     return _Plan(job, anew, anew or not before.files <= there, gone, begun, done)

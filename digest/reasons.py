@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from digest.classify import model, neighbours
@@ -74,6 +74,7 @@ def _related(title: str, nearest: Sequence[Neighbour]) -> tuple[Related, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=20_000)  # as many as the lists have: the same ones are near to many papers
 def _same(title: str) -> str:
     """Return a title without what two copies of it may differ in: case, punctuation and spaces."""
     return "".join(_SAID.findall((title if title.isascii() else unicodedata.normalize("NFKC", title)).casefold()))

@@ -30,7 +30,6 @@ from digest.core.site import (
     FeedLink,
     Frame,
     Issue,
-    Listing,
     PaperPage,
     Reason,
     SearchPage,
@@ -52,8 +51,6 @@ HEADERS: Mapping[str, str] = {
 }
 """What a host is to send with every page; `_headers` tells those that read it (Netlify, Cloudflare)."""
 HTML, JSON, TEXT = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
-_AT_ONCE = 500
-"""Papers whose listings are asked for at once."""
 _DAY = re.compile(r"days/(\d{4}-\d{2}-\d{2})\.html", re.ASCII)
 _PAPER = re.compile(r"papers/([A-Za-z0-9.-]+)/([0-9.]+)\.html", re.ASCII)
 _TOPIC = re.compile(r"topics/([a-z0-9-]+)(?:/([a-z0-9-]+))?/(index|\d{4}-\d{2})\.html", re.ASCII)
@@ -145,6 +142,7 @@ class Site:
     """Without its `days`: pages that stay as they are for years do not name them, and all share what is remembered of a frame."""
     parts: Parts
     _issues: tuple[Issue, ...] | None = field(default=None, init=False, repr=False)
+    _dates: dict[str, list[date]] | None = field(default=None, init=False, repr=False)
     _feeding: Feeding | None = field(default=None, init=False, repr=False)
     _month: tuple[str, dict[tuple[str, str], dict[date, list[Item]]]] = field(default=("", {}), init=False, repr=False)
 
@@ -158,7 +156,7 @@ class Site:
 
     def months(self) -> tuple[str, ...]:
         """Return the months that have a page, the newest first."""
-        return tuple(dict.fromkeys(month_of(issue.date) for issue in self.issues()))
+        return tuple(self._by_month())
 
     def shelves(self) -> tuple[tuple[Topic, Subtopic | None], ...]:
         """Return the topics and subtopics: each has a page."""
@@ -205,13 +203,19 @@ class Site:
     # -- pages of the archive ------------------------------------------------------------------------------------------
 
     def pages(self, job: Job) -> Iterator[tuple[str, Content]]:
-        """Yield path and content of pages of the archive, those that are linked to before those that link."""
-        yield from self.papers(job.papers)
-        for month in job.words:
-            yield index_path(month), self.words(month)
-        for month in job.topics:
-            yield from ((topic_path(one.slug, sub.slug if sub else "", month), self.topic(one, sub, month)) for one, sub in self.shelves())
-        yield from ((day_path(day), self.day(day)) for day in job.days)
+        """Yield path and content of pages of the archive: month by month, of each those that are linked to before those that link.
+
+        An edition is read once for all pages of its month.
+        """
+        months = {*map(month_of, job.papers), *map(month_of, job.days), *job.topics, *job.words}
+        for month in sorted(months, reverse=True):
+            yield from self.papers({day: names for day, names in job.papers.items() if month_of(day) == month})
+            if month in job.words:
+                yield index_path(month), self.words(month)
+            if month in job.topics:
+                for one, sub in self.shelves():
+                    yield topic_path(one.slug, sub.slug if sub else "", month), self.topic(one, sub, month)
+            yield from ((day_path(day), self.day(day)) for day in job.days if month_of(day) == month)
 
     def papers(self, wanted: Mapping[date, Collection[str]]) -> Iterator[tuple[str, Content]]:
         """Yield path and content of the pages of papers, by the newest date that lists them."""
@@ -249,14 +253,14 @@ class Site:
 
     def words(self, month: str) -> Content:
         """Return the words of the papers that are listed in a month."""
-        return Content(self.parts.words([(day, self.archive.edition(day).items) for day in self._dates(month)]), JSON)
+        return Content(self.parts.words([(day, self.archive.edition(day).items) for day in self._by_month().get(month, ())]), JSON)
 
     def _of_month(self, month: str) -> dict[tuple[str, str], dict[date, list[Item]]]:
         """Return the items of a month by topic and subtopic, and by date: the newest first."""
         kept, found = self._month
         if kept != month:
             found = {}
-            for day in self._dates(month):
+            for day in self._by_month().get(month, ()):
                 for item in self.archive.edition(day).items:
                     topic, subtopic = item.place or ("", "")
                     for shelf in dict.fromkeys(((topic, ""), (topic, subtopic))):
@@ -264,8 +268,13 @@ class Site:
             self._month = month, found
         return found
 
-    def _dates(self, month: str) -> list[date]:
-        return [issue.date for issue in self.issues() if month_of(issue.date) == month]
+    def _by_month(self) -> Mapping[str, Sequence[date]]:
+        """Return the dates of each month, the newest first."""
+        if self._dates is None:
+            self._dates = {}
+            for issue in self.issues():
+                self._dates.setdefault(month_of(issue.date), []).append(issue.date)
+        return self._dates
 
     # -- pages in front of it ------------------------------------------------------------------------------------------
 
@@ -324,14 +333,6 @@ class Site:
     def _search(self, counts: Mapping[str, int]) -> Content:
         months = () if self.frame.served else tuple((month, counts.get(month, 0)) for month in self.months())
         return _html(self.parts.pages.search(self.frame, SearchPage(months)))
-
-
-def listed(archive: Archive, names: Sequence[str]) -> dict[str, Listing]:
-    """Return the newest edition that lists each of any number of papers; who is listed nowhere is left out."""
-    found: dict[str, Listing] = {}
-    for start in range(0, len(names), _AT_ONCE):
-        found |= {name: some[0] for name, some in archive.listings(names[start : start + _AT_ONCE]).items()}
-    return found
 
 
 def _html(text: str) -> Content:

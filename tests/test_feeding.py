@@ -17,7 +17,7 @@ from digest.core.domain import Kind, Paper
 from digest.core.site import Frame, OwnFeed
 from digest.core.text import plain
 from digest.errors import SettingsError
-from digest.feeding import Feeding, feeds, links
+from digest.feeding import Feeding, Shown, feeds, links
 from digest.store.database import in_memory
 from tests import archives, sites
 from tests.archives import NEWEST, SHELVES, TAXONOMY
@@ -262,6 +262,27 @@ def test_a_feed_changes_only_with_its_items(archive: archives.Archive) -> None:
         "feeds/own/again",
     }
     assert dict(feeds(archive, archives.frame(), OWN)) == before
+
+
+def test_items_shown_before_are_what_would_be_made_now(archive: archives.Archive) -> None:
+    """A new date, a new edition of an old one, a paper told anew, another address or title: no item of before is shown then."""
+    shown, told = Shown(), datetime(2026, 11, 19, 12, tzinfo=UTC)
+    new = archives.edition(NEWEST + DAY, [archives.paper(500), archives.paper(3, title="Seen Anew")], number=2)
+    elsewhere = archives.edition(NEWEST - 2 * DAY, [archives.paper(number) for number in range(2, 9)], number=3, shelves=SHELVES[5:9])
+    more = replace(archive, editions=(new, *archive.editions))
+    anew = replace(more, anew={**more.anew, "2611.00004": told})
+    moved = replace(anew, editions=(new, *archive.editions[:2], elsewhere))
+    base, other = archives.frame(), archives.frame("https://example.com/")
+    steps = [(archive, base), (archive, base), (more, base), (anew, base), (moved, base), (moved, other), (moved, base), (archive, base)]
+
+    for one, frame in steps:
+        feeding = Feeding(one, frame, OWN, shown)
+        assert {path: feeding.content(path) for path in feeding.paths()} == dict(feeds(one, frame, OWN))
+
+    before = shown.of(base)
+    Feeding(archive, base, OWN, shown).content("feeds/papers.json")
+    assert all(shown.of(base)[name][1] is item for name, (_, item) in before.items())
+    assert shown.of(other) == {}
 
 
 def test_bounds() -> None:

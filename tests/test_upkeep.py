@@ -496,7 +496,13 @@ def test_what_a_killed_process_left_is_swept(file: Database, tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.glob(".*")) == [elsewhere.name]
 
 
-_ASIDE = "import sys; from pathlib import Path; from digest.files import new_aside; print(new_aside(Path(sys.argv[1]))[1])"
+_ASIDE = """
+import sys
+from pathlib import Path
+from digest.files import new_aside
+path = Path(sys.argv[1])
+print(new_aside(str(path.parent), path.name)[1])
+"""
 
 
 @pytest.mark.slow

@@ -255,8 +255,8 @@ class _Place:
         self._environment = environment
         self._shelves: dict[tuple[str, str, str], str] = {}
         self._headers: dict[str, Markup] = {}
-        self.shown: dict[tuple[str, Item], str] = {}
-        """Papers in lists, by the topic that they are shown in."""
+        self.shown: dict[tuple[str, int], tuple[Item, str]] = {}
+        """Papers in lists, by the topic that they are shown in and by the identity of the item, which is kept beside."""
         self.footer = self._part("footer.html.j2")
 
     def header(self, current: str) -> Markup:
@@ -505,13 +505,13 @@ class _Section(NamedTuple):
 
 def _light(place: _Place, item: Item, within: str) -> str:
     """Return one paper of a list without its abstract. The page of a month is written each day, and most of it is what it was."""
-    key = within, item
-    shown = place.shown.get(key)
-    if shown is None:
+    key = within, id(item)
+    kept = place.shown.get(key)
+    if kept is None:
         if len(place.shown) >= _REMEMBERED:
             place.shown.clear()
-        shown = place.shown[key] = place.entry(item, within, full=False).article(3)
-    return shown
+        kept = place.shown[key] = item, place.entry(item, within, full=False).article(3)
+    return kept[1]
 
 
 def _section(place: _Place, slug: str, name: str, items: Sequence[Item], parts: Sequence[Any]) -> _Section:

@@ -90,6 +90,7 @@ class Renderer:
             keep_trailing_newline=True,
             auto_reload=False,  # one that was read stays in its cache
         )
+        self._facts: tuple[Edition, _Facts] | None = None
         self._environment.filters.update(md=Markdown, abstract=abstract, paragraphs=paragraphs, day=day, anchor=anchor, address=address)
 
     def page(self, edition: Edition) -> str:
@@ -100,7 +101,10 @@ class Renderer:
 
     def paper(self, item: Item, edition: Edition) -> str:
         """Return one paper of an edition by itself, for somebody's notes."""
-        return self._template("paper.md.j2").render(item=item, paper=item.entry.paper, facts=_Facts(edition))
+        kept = self._facts
+        if kept is None or kept[0] is not edition:  # its papers are asked for one after the other
+            kept = self._facts = edition, _Facts(edition)
+        return self._template("paper.md.j2").render(item=item, paper=item.entry.paper, facts=kept[1])
 
     def index(self, editions: Sequence[tuple[date, str, Path]]) -> str:
         """Return the page that lists all editions."""

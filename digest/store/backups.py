@@ -462,11 +462,12 @@ def _aside(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.sweep(path.parent, deep=False)
-        handle, aside = files.new_aside(path)
+        handle, name = files.new_aside(str(path.parent), path.name)
         os.close(handle)
     except OSError as problem:
         msg = f"{path} cannot be written: {problem.strerror or problem}"
         raise StoreError(msg, advice="name another file, in a folder that can be written") from problem
+    aside = Path(name)
     try:
         yield aside
     except OSError as problem:

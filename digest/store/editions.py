@@ -419,6 +419,29 @@ def documents(connection: sa.Connection, category: str, day: date) -> list[tuple
     return [(row.made, unpacked(row.content, row.sha256, row.path)) for row in connection.execute(chosen)]
 
 
+def contents(connection: sa.Connection, category: str, dates: Collection[date]) -> dict[date, set[str]]:
+    """Return the papers that the last published edition of each of some dates lists: what `listings` says, asked the other way."""
+    kinds: dict[date, dict[str, tuple[str, str]]] = {}
+    wanted = sorted(set(dates))
+    for start in range(0, len(wanted), _AT_ONCE):
+        for day, include, name, kind in connection.execute(_listed(), {"of": category, "dates": wanted[start : start + _AT_ONCE]}):
+            own = kinds.setdefault(day, {})
+            if name not in own or _RANK[kind] < _RANK[own[name][0]]:
+                own[name] = kind, include
+    return {day: {name for name, (kind, include) in own.items() if kind in include.split(",")} for day, own in kinds.items()}
+
+
+@cache
+def _listed() -> sa.Select[Any]:
+    return (
+        sa.select(editions.c.date, editions.c.include, papers.c.arxiv_id, entries.c.kind)
+        .join(entries, entries.c.announcement == editions.c.announcement)
+        .join(versions, versions.c.id == entries.c.version)
+        .join(papers, papers.c.id == versions.c.paper)
+        .where(editions.c.date.in_(sa.bindparam("dates", expanding=True)), *_last_published())
+    )
+
+
 def listings(connection: sa.Connection, category: str, names: Collection[str]) -> dict[str, list[tuple[date, str]]]:
     """Return date and kind of each edition that lists one of some papers, the newest first: the last published one of a date counts."""
     found: dict[str, dict[date, tuple[str, str]]] = {}
