@@ -107,9 +107,9 @@ ELEMENTS = frozenset(
 
 
 def twin(text: str) -> str:
-    """Return a harmless text of the same make: mathematics, addresses and line feeds stay, all else is letters."""
+    """Return a harmless text of the same make: mathematics and what touches it, addresses and line feeds stay, all else is letters."""
     parts, end = [], 0
-    for match in re.finditer(f"(?P<math>{MATH})|(?P<url>{URL})", text):
+    for match in re.finditer(f"(?P<math>[(\\[]?(?:{MATH})[)\\].,;:!?%-]?)|(?P<url>{URL})", text):
         kept = match[0] if match["math"] else trim_url(match[0])
         parts += [_letters(text[end : match.start()]), kept]
         end = match.start() + len(kept)

@@ -537,6 +537,14 @@ def test_a_paragraph_is_text_with_formulas_and_links(words: str, expected: str) 
     assert "<a " not in text(words, links=False)
 
 
+def test_a_formula_stays_with_the_signs_that_touch_it() -> None:
+    """No line ends in an opening bracket, or begins with a comma; words around it go where there is room."""
+    x = "<math><mi>x</mi></math>"
+    assert text("a $x$ (as $x$), $x$-ray") == f'a {x} (as <span class="joined">{x}),</span> <span class="joined">{x}-</span>ray'
+    assert text("($x$ in") == f'<span class="joined">({x}</span> in'
+    assert text("($" + "x+" * 30 + "x$)").startswith('(<span class="formula"')
+
+
 def test_a_long_formula_scrolls_in_itself() -> None:
     """Who has no mouse reaches it by the keyboard."""
     assert text("$" + "x+" * 30 + "x$").startswith('<span class="formula" tabindex="0"><math>')

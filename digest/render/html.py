@@ -97,6 +97,8 @@ _WORDS = r"\\(?:text(?:bf|it|sc|tt|rm|sf)|emph|underline|url)\{[^{}$\\]*\}"
 """Words that TeX would set in another letter, outside of mathematics: they are shown without that."""
 _PLAIN = re.compile(f"(?P<math>{MATH})|(?P<words>{_WORDS})")
 _ACTIVE = re.compile(f"(?P<math>{MATH})|(?P<words>{_WORDS})|(?P<url>{URL})")
+_TOUCHING = re.compile(r"[(\[]+(?><math>.*?</math>)[)\].,;:!?%-]*|(?><math>.*?</math>)[)\].,;:!?%-]+")
+"""A formula and the signs beside it: a browser would break the line between them, on either side of any formula."""
 _NUMBER = re.compile(r"\$([+-]?\d[\d.,]*(?:\\?%)?|\\?%|[<>=/+])\$")
 
 
@@ -119,7 +121,7 @@ def _text(value: str, *, links: bool = True) -> str:
         else:
             parts.append(_address(match[0]))
         end = match.end()
-    return "".join([*parts, _escaped(value[end:])])
+    return _TOUCHING.sub(r'<span class="joined">\g<0></span>', "".join([*parts, _escaped(value[end:])]))
 
 
 def _formula(tex: str) -> str:

@@ -183,7 +183,8 @@
       }
     }
     const shown = shownIn(listed).length, noun = listed.length === 1 ? "paper" : "papers";
-    byId("filter-count").textContent = filtering ? `${shown} of ${listed.length} ${noun}` : `${listed.length} ${noun}`;
+    byId("filter-count").replaceChildren(filtering ? `${shown} of ${listed.length}` : String(listed.length),
+      make("span", filtering ? { className: "hidden" } : {}, ` ${noun}`)); // the field needs the room
     nothing.hidden = shown > 0 || !filtering;
   }
   // The state stands in the address after the number sign, so that a filtered view can be kept and sent.
