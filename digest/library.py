@@ -33,8 +33,9 @@ class Library:
     taxonomy: Taxonomy
     calendar: Calendar
     """Says why there is nothing on a date that nobody has asked for."""
-    _editions: dict[int, Edition] = field(default_factory=dict, repr=False)
-    _retold: dict[int, Mapping[str, datetime]] = field(default_factory=dict, repr=False)
+    _editions: dict[tuple[int, str], Edition] = field(default_factory=dict, repr=False)
+    """By their keys, which the database may give again after a backup was put in its place, and by what they say."""
+    _retold: dict[tuple[int, str, datetime], Mapping[str, datetime]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def stamp(self) -> str:
@@ -64,11 +65,11 @@ class Library:
             newest = editions.issues(connection, self.category, day)
             if not newest:
                 raise KeyError(day)
-            key = newest[0].key
+            key = newest[0].key, newest[0].sha256
             kept = self._editions.get(key)
             if kept is not None:
                 return kept
-            content = editions.document(connection, key)
+            content = editions.document(connection, newest[0].key)
         try:
             found = jsonfile.read(json.loads(content), self.taxonomy)
         except (ValueError, KeyError, TypeError) as exc:
@@ -104,7 +105,10 @@ class Library:
         """See `digest.archive.Archive`."""
         with self.database.read() as connection:
             newest = editions.issues(connection, self.category, day)
-            kept = self._retold.get(newest[0].key) if newest else {}
+            if not newest:
+                return {}
+            key = newest[0].key, newest[0].sha256, newest[0].made
+            kept = self._retold.get(key)
             if kept is not None:
                 return kept
             told = editions.documents(connection, self.category, day)
@@ -116,7 +120,7 @@ class Library:
         except (ValueError, KeyError, TypeError) as exc:
             raise _damaged(day) from exc
         with self._lock:
-            self._retold[newest[0].key] = found
+            self._retold[key] = found
             while len(self._retold) > _KEPT:
                 del self._retold[next(iter(self._retold))]
         return found

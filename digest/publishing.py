@@ -6,6 +6,7 @@
 finished, and last of all: a build that was broken off is completed by the next one, and what nobody links to any more is removed.
 """
 
+import errno
 import json
 import multiprocessing
 import os
@@ -35,10 +36,16 @@ _FAREWELL = 5.0
 _NAMED = 3
 _NAMES = re.compile(r"(?:(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?: |$))*", re.ASCII)
 """Identifiers of arXiv's form; to ask of each in turn whether it is one took longer than to read the rest."""
-_FILE = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*", re.ASCII)
 _ADVICE = "choose another folder with --site, or leave the site out with --no-site"
 _REMOVE = "remove it, and publish again"
+_ROOM = "make room for it; the next cvdigest publish goes on where this one stopped"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _OURS = frozenset({"assets", "days", "feeds", "papers", "search", "topics"})
+_FILE = re.compile(
+    rf"(?:{'|'.join(sorted(_OURS))})(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+|[a-z0-9]+\.html|_headers|robots\.txt|feeds\.opml|\.nojekyll",
+    re.ASCII,
+)
+"""What a file of ours may be called: a manifest that names another one is none, for what it names is removed one day."""
 _NO_MATTER = frozenset({".git", ".DS_Store", "lost+found"})
 """What a folder may hold that is taken over: a host's repository is made first, and systems leave marks."""
 
@@ -215,14 +222,15 @@ def manifest(root: Path) -> Manifest | None:
         if found["format"] != FORMAT:
             return None
         dates = {date.fromisoformat(day): Kept(str(issue), tuple(papers.split())) for day, (issue, papers) in found["dates"].items()}
-        files, url = frozenset(found["files"]), str(found.get("url", ""))
+        files, told = frozenset(found["files"]), (found["category"], found["key"], found.get("url", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     # What it names may be removed one day, and it lies where others can write.
     strange = not all(_NAMES.fullmatch(" ".join(kept.papers)) for kept in dates.values())
-    if strange or not all(_FILE.fullmatch(path) and ".." not in path.split("/") for path in files):
+    if strange or not all(isinstance(one, str) for one in (*told, *files)) or not all(map(_FILE.fullmatch, files)):
         return None
-    return Manifest(str(found["category"]), str(found["key"]), dates, files, url)
+    category, key, url = told
+    return Manifest(category, key, dates, files, url)
 
 
 def _text(found: Manifest) -> bytes:
@@ -373,6 +381,9 @@ def _there(root: Path) -> frozenset[str]:
 def _refused(root: Path, problem: OSError, place: Path | None = None) -> PublishError:
     if place is not None and place.is_dir() and not place.is_symlink():
         return PublishError(f"{place} is a folder, and a file belongs there", advice=_REMOVE)
+    if problem.errno in _NO_ROOM:
+        where = f"{place} cannot be written" if place else f"the site below {root} cannot be written"
+        return PublishError(f"{where}: {problem.strerror}", advice=_ROOM)
     return PublishError(f"the site below {root} cannot be written: {problem.strerror or problem}", advice=_ADVICE)
 
 

@@ -1,8 +1,10 @@
 """What all tests share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import children, servers, weeks
@@ -11,6 +13,20 @@ from tests.stores import database, file, place, server, template
 from tests.weeks import Program
 
 __all__ = ["database", "file", "place", "server", "template"]
+
+# An example takes as long as the machine lets it; a slow one is no fault of what is tested.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C have its usual effect on every child, also where the tests run under ``nohup``, which has it ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,8 @@ TAXONOMY = replace(resources.taxonomy(), topics=tuple(replace(one, subtopics=one
 FRAME = Frame("Papers", "cs.CV", TAXONOMY)
 MODEL = ModelInfo("invented", "1" * 64)
 KEY = "k"
+MOST = frozenset({Kind.NEW, Kind.CROSS})
+"""What an edition lists by default."""
 
 
 class Plain:
@@ -129,30 +131,36 @@ class Press:
 
     def add(self, day: date, names: Mapping[str, Kind] | Sequence[str], *, title: str = "", number: int = 1, place: int = 0) -> None:
         """Keep and publish an edition that lists papers, or says that there is nothing if it has none."""
-        self.moment += timedelta(minutes=1)
         kinds = names if isinstance(names, Mapping) else dict.fromkeys(names, Kind.NEW)
         entries = tuple(Entry(replace(paper(1), id=name, title=f"{title} {name}"), kind) for name, kind in kinds.items())
         reason = "" if entries else "there were no updates"
-        said = Announcement("cs.CV", day, entries, Provenance("listing"), reason)
-        listed = chosen(said, frozenset({Kind.NEW, Kind.CROSS}))
-        opinions = [_opinion(entry.paper.id, place) for entry in listed]
-        edition = compose(said, listed, opinions, TAXONOMY, model=MODEL if entries else None)
-        self._keep(said, replace(edition, number=number))
+        self.keep(Announcement("cs.CV", day, entries, Provenance("listing"), reason), number=number, place=place)
 
-    def _keep(self, said: Announcement, edition: Edition) -> None:
-        note = Note("cs.CV", said.date, said.state, said.reason, entries=len(said.entries), listed=len(edition.items), at=self.moment)
-        name = f"{said.date:%Y}/{said.date}-cs.CV"
+    def keep(
+        self, said: Announcement, *, include: frozenset[Kind] = MOST, number: int = 1, place: int = 0, published: bool = True
+    ) -> Edition:
+        """Keep an edition of what was said and return it; it is the last one of its date, also if it is never *published*."""
+        self.moment += timedelta(minutes=1)
+        listed = chosen(said, include)
+        opinions = [_opinion(entry.paper.id, place) for entry in listed]
+        made = compose(said, listed, opinions, TAXONOMY, model=MODEL if said.entries else None)
+        edition = replace(made, number=number)
+        category = said.category
+        note = Note(category, said.date, said.state, said.reason, entries=len(said.entries), listed=len(edition.items), at=self.moment)
+        name = f"{said.date:%Y}/{said.date}-{category}"
         contents = {"json": (f"{name}.json", jsonfile.text(edition).encode())}
         if said.state is State.PUBLISHED:
             contents["page"] = (f"{name}.md", b"# a page\n")
         with self.database.write() as connection:
             key, _ = announcements.keep(connection, said, self.moment)
             stored = editions.prepare(
-                connection, category="cs.CV", day=said.date, number=edition.number, announcement=key,
-                model=papers.model_key(connection, MODEL), layout="topics", include="cross,new", changes=(), contents=contents,
-                note=note, made=self.moment,
+                connection, category=category, day=said.date, number=number, announcement=key,
+                model=papers.model_key(connection, MODEL), layout="topics", include=",".join(sorted(include)), changes=(),
+                contents=contents, note=note, made=self.moment,
             )  # fmt: skip
-            editions.published(connection, stored, self.moment)
+            if published:
+                editions.published(connection, stored, self.moment)
+        return edition
 
     def fail(self, day: date, reason: str) -> None:
         """Note that a date could not be made."""

@@ -89,6 +89,8 @@ def test_a_file_is_written_if_it_is_different(sample: Path, tmp_path: Path, caps
         (["--author", "!!"], "no name of an author"),
         (["--topic", "astronomy"], "there is no topic"),
         (["--search", "a\nb"], "search is to be a line of text"),
+        (["--search", "  "], "nothing is asked for"),
+        (["--search", "a", "--output", ""], "--output names no file"),
     ],
 )
 def test_slips(sample: Path, capsys: pytest.CaptureFixture[str], options: list[str], told: str) -> None:
@@ -123,6 +125,14 @@ name = "ada"
 author = "Ada Example"
 topic = "3d/view-synthesis"
 """
+
+
+def test_without_an_edition(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A category of which nothing is stored gives an empty feed, and the user is told."""
+    assert main(["feed", "--data", str(sample), "--search", "image", "--category", "cs.LG"]) == 0
+    out, err = capsys.readouterr()
+    assert problems("own.atom.xml", out.encode()) == []
+    assert "no edition of cs.LG is stored, so the feed is empty" in err
 
 
 def test_feeds_in_a_file(tmp_path: Path) -> None:

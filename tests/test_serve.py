@@ -576,6 +576,8 @@ def test_over_the_wire(running: Running) -> None:
         (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
         (b"GET /\xff\x00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400),
         (b"BREW / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405),
+        (b"GET http://[::1/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400),
+        (b"GET /?" + b"a" * 7000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400),
     ],
 )
 def test_what_is_no_request(running: Running, request_bytes: bytes, status: int) -> None:

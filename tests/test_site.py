@@ -4,22 +4,28 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
+import signal
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from digest import publishing
+from digest.core.announcements import Calendar
 from digest.core.domain import Kind
 from digest.core.site import INDEX, day_path, paper_path, topic_path
 from digest.errors import PublishError
 from digest.failpoints import OF_SITE, VARIABLE
+from digest.library import Library
 from digest.publishing import MANIFEST, publish
-from digest.store.database import Database, in_memory
+from digest.store import backups
+from digest.store.database import Database
 from tests.sites import KEY, TAXONOMY, Press, site, site_at, tree
+from tests.stores import KINDS, lent
 
 MONDAY, TUESDAY, THURSDAY = date(2026, 11, 9), date(2026, 11, 10), date(2026, 11, 12)
 OCTOBER, DECEMBER = date(2026, 10, 30), date(2026, 12, 1)
@@ -30,18 +36,17 @@ NOWHERE = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def memory() -> Iterator[Database]:
-    """Open an empty database."""
-    found = in_memory()
-    yield found
-    found.close()
+@pytest.fixture(params=KINDS)
+def stored(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Lend an empty database."""
+    with lent(request) as found:
+        yield found
 
 
 @pytest.fixture
-def press(memory: Database, tmp_path: Path) -> Press:
+def press(stored: Database, tmp_path: Path) -> Press:
     """Return what makes editions and sites."""
-    return Press(memory, tmp_path / "site")
+    return Press(stored, tmp_path / "site")
 
 
 def times(root: Path) -> dict[str, int]:
@@ -285,10 +290,22 @@ def test_a_manifest_that_cannot_be_read_costs_time_alone(press: Press) -> None:
     precious = press.root.parent / "precious.html"
     precious.write_text("mine")
     told = json.loads(good[MANIFEST])
+    mine = dict.fromkeys((".git/HEAD", "papers/.git/HEAD", "thesis.tex"), b"mine")
+    for path, content in mine.items():
+        (press.root / path).parent.mkdir(exist_ok=True)
+        (press.root / path).write_bytes(content)
+    good |= mine
     for bad in (
         b"", b"{", b"[]", b'{"format": 1}', good[MANIFEST][:-20],
         json.dumps(told | {"files": ["../precious.html"]}).encode(),
         json.dumps(told | {"files": [str(precious)]}).encode(),
+        json.dumps(told | {"files": [1]}).encode(),
+        json.dumps(told | {"files": [".git/HEAD"]}).encode(),
+        json.dumps(told | {"files": ["papers/.git/HEAD"]}).encode(),
+        json.dumps(told | {"files": ["thesis.tex"]}).encode(),
+        json.dumps(told | {"category": None}).encode(),
+        json.dumps({name: value for name, value in told.items() if name != "category"}).encode(),
+        json.dumps({name: value for name, value in told.items() if name != "key"}).encode(),
         json.dumps(told | {"dates": {"2026-11-06": ["", "../../precious"]}}).encode(),
     ):  # fmt: skip
         (press.root / MANIFEST).write_bytes(bad)
@@ -424,6 +441,46 @@ def test_a_file_in_place_of_the_folder_is_an_error(press: Press) -> None:
         press.publish()
 
     assert press.root.read_text() == "mine"
+
+
+def test_a_full_disk_is_named(press: Press) -> None:
+    """The file that cannot be written is named, and what was there before goes on being served; the next one goes on."""
+    press.add(MONDAY, ["2611.00001"])
+    press.publish()
+    before = press.files()
+    press.add(TUESDAY, [f"2611.0{number:04}" for number in range(2, 60)])
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before[MANIFEST]) + 2500, allowed[1]))
+    try:
+        with pytest.raises(PublishError, match=r"\w+\.\w+ cannot be written: File too large; make room for it"):
+            press.publish()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    assert press.files()[INDEX] == before[INDEX]
+
+    press.publish()
+    assert day_path(TUESDAY) in press.files()
+
+
+# -- what was kept in memory -----------------------------------------------------------------------------------------------
+
+
+def test_a_backup_that_is_put_back_takes_its_editions_along(file: Database, tmp_path: Path) -> None:
+    """The database gives the numbers of rows again: nothing that was read before is shown for what has the same number now."""
+    press = Press(file, tmp_path / "site")
+    press.add(MONDAY, ["2611.00001"])
+    kept = backups.make(file, tmp_path / "kept.db").path
+    library = Library(file, "cs.CV", TAXONOMY, Calendar())
+    press.add(MONDAY, ["2611.00001"], number=2, title="What is thrown away")
+    assert [item.entry.paper.title for item in library.edition(MONDAY).items] == ["What is thrown away 2611.00001"]
+    assert list(library.retold(MONDAY)) == ["2611.00001"]
+
+    backups.restore(file, tmp_path, kept, press.moment)
+    press.moment += timedelta(hours=1)
+    press.add(MONDAY, ["2611.00001", "2611.00002"], number=2, title="What is kept")
+    assert [item.entry.paper.id for item in library.edition(MONDAY).items] == ["2611.00002", "2611.00001"]
+    assert set(library.retold(MONDAY).values()) == {press.moment}
 
 
 # -- two processes ---------------------------------------------------------------------------------------------------------

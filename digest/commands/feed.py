@@ -33,16 +33,21 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from digest.settings import own_feed
 
     settings = read_settings(options, console)
-    asked = {name: getattr(options, name) or "" for name in ("search", "author", "topic", "title")}
+    asked = {name: (getattr(options, name) or "").strip() for name in ("search", "author", "topic", "title")}
     if not (asked["search"] or asked["author"] or asked["topic"]):
         msg = "nothing is asked for"
         raise UsageError(msg, advice="give --search, --author or --topic")
+    if options.output is not None and not options.output:
+        msg = "--output names no file"
+        raise UsageError(msg)
     asked["title"] = asked["title"] or ", ".join(filter(None, (asked["search"], asked["author"], asked["topic"])))
     with app.App(settings, settings.now or datetime.now(UTC), console.say, console.warn) as program:
         database = program.database(make=False)
         if database.sqlite and database.path is None:
             console.warn("there is no database yet; cvdigest run and cvdigest backfill fill it")
         site = program.site()
+        if database.path is not None and not site.archive.issues():
+            console.warn(f"no edition of {settings.category} is stored, so the feed is empty")
         if asked["topic"]:
             asked["topic"] = "/".join(filter(None, shelf(asked["topic"], site.archive.taxonomy, begins=True)))
         try:

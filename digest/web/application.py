@@ -154,6 +154,8 @@ class _Routes:
         """Answer with a file of the site."""
         if len(path) > _LONGEST_PATH or not _PATH.fullmatch(path) or ".." in path:
             return self.nothing()
+        if len(request.query_string) > asking.LONGEST:  # what else is given to a page is passed over: links collect it on their way
+            return _failed(HTTPStatus.BAD_REQUEST, asking.TOO_LONG)
         held = self.holdings.now()
 
         def make() -> Body | None:

@@ -13,6 +13,7 @@ from digest.errors import UsageError
 
 LONGEST = 6000
 """Bytes of the whole query of an address; a letter beyond ASCII takes up to twelve."""
+TOO_LONG = f"the query is longer than {LONGEST} bytes"
 WORDS, AUTHOR = 200, 100
 """Letters of what is looked for, and of a name."""
 MOST_WORDS = 30
@@ -73,8 +74,7 @@ def parameters(query: bytes, known: Collection[str], *, strict: bool) -> dict[st
 
     """
     if len(query) > LONGEST:
-        msg = f"the query is longer than {LONGEST} bytes"
-        raise UsageError(msg)
+        raise UsageError(TOO_LONG)
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=_MOST_PARAMETERS
@@ -89,7 +89,8 @@ def parameters(query: bytes, known: Collection[str], *, strict: bool) -> dict[st
     for name, value in pairs:
         if name not in known:
             if strict:
-                msg = f"there is no parameter {name[:_LONGEST_VALUE]!r}; there are {', '.join(sorted(known))}"
+                there = f"there are {', '.join(sorted(known))}" if known else "this address has none"
+                msg = f"there is no parameter {name[:_LONGEST_VALUE]!r}; {there}"
                 raise UsageError(msg)
             continue
         if name in found:

@@ -14,6 +14,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 
@@ -50,10 +51,25 @@ class _Refusal(ErrorTask):
         super().execute()
 
 
+class _Parser(HTTPRequestParser):
+    """A request."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the head of it; what Python's own parser of addresses throws at is no request either."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError as exc:
+            if isinstance(exc, ParsingError | TransferEncodingNotImplemented):
+                raise
+            msg = "Bad URI"
+            raise ParsingError(msg) from exc
+
+
 class _Channel(HTTPChannel):
     """A connection."""
 
     error_task_class = _Refusal
+    parser_class = _Parser
     begun: float | None = None
     """When the first byte of a request came that is not whole yet."""
     asked: float
