@@ -14,7 +14,7 @@ import re
 import signal
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from multiprocessing.connection import Connection
@@ -348,14 +348,17 @@ def publish(site: Site, root: Path, key: str, *, again: bool = False, helper: Ca
     plan = _plan(site, before, key, _there(root), again=again)
     if plan.changed:
         folder.note(plan.begun, "site-begun")
-    _make(site, folder, plan.job, helper)
-    if not plan.front:
-        folder.put(CALENDAR, site.calendar().body)  # what is known of a date that was not made is another thing with each attempt
-        return folder.report
     files = set()
-    for path, content in site.front(_counts(plan.done)):
-        folder.put(path, content.body)
-        files.add(path)
+    with _making(site, folder, plan.job, helper) as made:
+        if not plan.front:
+            made()
+            folder.put(CALENDAR, site.calendar().body)  # what is known of a date that was not made is another thing with each attempt
+            return folder.report
+        for path, content in site.front(_counts(plan.done)):
+            if path == INDEX:
+                made()
+            folder.put(path, content.body)
+            files.add(path)
     for path in (*plan.gone, *_topics_gone(site, before, files), *(before.files - files)):
         folder.remove(path)
     if hasattr(os, "sync"):
@@ -428,17 +431,26 @@ def _counts(found: Manifest) -> dict[str, int]:
     return {month: len(some) for month, some in names.items()}
 
 
-def _make(site: Site, folder: Folder, job: Job, helper: Callable[[], Site] | None) -> None:
-    """Write the pages of the archive."""
+@contextmanager
+def _making(site: Site, folder: Folder, job: Job, helper: Callable[[], Site] | None) -> Iterator[Callable[[], None]]:
+    """Write the pages of the archive; yield what waits for those that another process writes.
+
+    What can be written before is done meanwhile: all but the first page of the site, by which people come to the others.
+    """
     if helper is None or sum(map(len, job.papers.values())) <= _ALONE:
         _put(folder, site, job)
+        yield lambda: None
         return
     ours, theirs = _halves(job)
     with _Helper(helper, folder.root, theirs) as other:
+
+        def wait() -> None:
+            found = other.answer()
+            folder.report.written += found.written
+            folder.report.unchanged += found.unchanged
+
         _put(folder, site, ours)
-        found = other.answer()
-    folder.report.written += found.written
-    folder.report.unchanged += found.unchanged
+        yield wait
 
 
 def _put(folder: Folder, site: Site, job: Job, alive: Callable[[], bool] = lambda: True) -> None:

@@ -366,6 +366,7 @@ class Pages:
         )
         self._environment.globals = {"UNSURE": UNSURE, "UNCLASSIFIED": UNCLASSIFIED}  # they are copied for each page
         self._places: tuple[Frame, dict[str, _Place]] | None = None
+        self._read: dict[str, jinja2.Template] = {}
 
     def asset(self, path: str) -> bytes:
         """Return the style sheet or a script, by the path that it has in a site."""
@@ -468,11 +469,17 @@ class Pages:
         description: str = "", feeds: Sequence[tuple[str, str]] = (), **values: object,
     ) -> str:  # fmt: skip
         frame = place.frame
-        main = self._environment.get_template(template).render(values, place=place, frame=frame)
-        return self._environment.get_template("base.html.j2").render(
+        main = self._template(template).render(values, place=place, frame=frame)
+        return self._template("base.html.j2").render(
             place=place, title=f"{title} \u2013 {frame.title}", description=description, feeds=feeds, kind=kind,
             header=place.header(current), main=_markup(main), canonical=frame.url + path if frame.url and path else "",
         )  # fmt: skip
+
+    def _template(self, name: str) -> jinja2.Template:
+        """Return a template; to ask Jinja for one that it has takes as long as to write a line of a page."""
+        if name not in self._read:
+            self._read[name] = self._environment.get_template(name)
+        return self._read[name]
 
     def _place(self, frame: Frame, path: str, root: str | None = None) -> _Place:
         held = self._places
