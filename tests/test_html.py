@@ -542,6 +542,8 @@ def test_a_formula_stays_with_the_signs_that_touch_it() -> None:
     x = "<math><mi>x</mi></math>"
     assert text("a $x$ (as $x$), $x$-ray") == f'a {x} (as <span class="joined">{x}),</span> <span class="joined">{x}-</span>ray'
     assert text("($x$ in") == f'<span class="joined">({x}</span> in'
+    many = "([" * 100_000  # to try each of them as the first one would take an hour
+    assert text(f"$x$ {many}") == f"{x} {many}"
     assert text("($" + "x+" * 30 + "x$)").startswith('(<span class="formula"')
 
 

@@ -97,8 +97,11 @@ _WORDS = r"\\(?:text(?:bf|it|sc|tt|rm|sf)|emph|underline|url)\{[^{}$\\]*\}"
 """Words that TeX would set in another letter, outside of mathematics: they are shown without that."""
 _PLAIN = re.compile(f"(?P<math>{MATH})|(?P<words>{_WORDS})")
 _ACTIVE = re.compile(f"(?P<math>{MATH})|(?P<words>{_WORDS})|(?P<url>{URL})")
-_TOUCHING = re.compile(r"[(\[]+(?><math>.*?</math>)[)\].,;:!?%-]*|(?><math>.*?</math>)[)\].,;:!?%-]+")
-"""A formula and the signs beside it: a browser would break the line between them, on either side of any formula."""
+_TOUCHING = re.compile(r"(?<![(\[])[(\[]++(?><math>.*?</math>)[)\].,;:!?%-]*|(?><math>.*?</math>)[)\].,;:!?%-]+")
+"""A formula and the signs beside it: a browser would break the line between them, on either side of any formula.
+
+However many brackets there are, each is looked at once.
+"""
 _NUMBER = re.compile(r"\$([+-]?\d[\d.,]*(?:\\?%)?|\\?%|[<>=/+])\$")
 
 
