@@ -3,6 +3,7 @@
 smtps://user:password@mail.example.org              TLS from the first byte (port 465)
 smtp://user:password@mail.example.org               TLS by STARTTLS, which is demanded (port 587)
 smtp://127.0.0.1:25                                 this machine: without TLS, and so without a password
+imaps://user:password@mail.example.org/INBOX        a mailbox to be read
 """
 
 import ipaddress
@@ -15,7 +16,12 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _MAILBOX = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)")
 """The dot-atom form of an addr-spec (RFC 5322, 3.4.1), with a name for its domain; quoted names nobody has."""
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_SHOWN = 80
+_LONGEST_DOMAIN = 190
+"""Letters, so that a message's identifier with two words before it fits on a line."""
 _PORTS = {"smtps": 465, "smtp": 587}
+_IMAP_PORTS = {"imaps": 993, "imap": 143}
 _LARGEST_PORT = 65535
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\[\]:\s]*)(?::(\d{0,5}))?")
 _LOGIN = re.compile(r"/{0,2}[^/@:\\\s]+:(?!\\)[^@]+@")
@@ -35,6 +41,25 @@ class MailServer:
     """``tls`` from the first byte, ``starttls``, or ``none`` on loopback."""
 
 
+@dataclass(frozen=True, slots=True)
+class ImapServer:
+    """Where a mailbox is read, and how."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+    tls: bool = True
+    """From the first byte; False on loopback alone."""
+
+
+def quoted(text: str) -> str:
+    """Return the beginning of what somebody typed, to be told on one line to people who know no Python."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text[:_SHOWN])
+    return f"'{' '.join(shown.split())}'{'...' if len(text) > _SHOWN else ''}"
+
+
 def mailbox(text: str) -> str:
     """Return *text* if it is one mail address and nothing else.
 
@@ -45,9 +70,25 @@ def mailbox(text: str) -> str:
     found = _MAILBOX.fullmatch(text)
     # A name that begins with a dash is taken for an option by some mail programs, and =? begins an encoded word.
     if not found or len(text) > _LONGEST_MAILBOX or len(found[1]) > _LONGEST_LOCAL or text.startswith("-") or "=?" in text:
-        msg = f"{text[:80]!r} is no mail address (you@example.org, say)"
+        msg = f"{quoted(text)} is no mail address (you@example.org, say)"
         raise ValueError(msg)
     return text
+
+
+def domain(text: str) -> str:
+    """Return *text* in small letters if it is the name of a domain; those beyond ASCII are written with ``xn--``.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    if not text.isascii():
+        msg = f"{text[:80]!r} has letters beyond ASCII: write it as xn--..., as it stands in the DNS"
+        raise ValueError(msg)
+    if not _DOMAIN.fullmatch(text) or len(text) > _LONGEST_DOMAIN or text.rpartition(".")[2].isdigit():
+        msg = f"{text[:80]!r} is no name of a domain (digest.example.org, say)"
+        raise ValueError(msg)
+    return text.lower()
 
 
 def database(text: str) -> str:
@@ -113,7 +154,7 @@ def mail_server(text: str) -> MailServer:
         ValueError: it is none, or a password would go over the wire in the clear; the message leaves it out.
 
     """
-    parts = _parts(text, "the mail server")
+    parts = _parts(text, "the mail server", " such as smtps://user:password@mail.example.org")
     if parts.scheme not in _PORTS or parts.path.strip("/") or parts.fragment:
         msg = "the mail server is no address such as smtps://user:password@mail.example.org:465"
         raise ValueError(msg)
@@ -136,6 +177,28 @@ def mail_server(text: str) -> MailServer:
     return MailServer(host, parts.port or _PORTS[parts.scheme], user, password, security)
 
 
+def imap_server(text: str) -> ImapServer:
+    """Return the mailbox that *text* is the address of: ``imaps://user:password@host/folder``.
+
+    Raises:
+        ValueError: it is none, or a password would go over the wire in the clear; the message leaves it out.
+
+    """
+    parts = _parts(text, "the mailbox", " such as imaps://user:password@mail.example.org/INBOX")
+    host, folder = parts.hostname or "", unquote(parts.path.strip("/")) or "INBOX"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if parts.scheme not in _IMAP_PORTS or parts.query or parts.fragment or not user or not password:
+        msg = "the mailbox is no address such as imaps://user:password@mail.example.org/INBOX"
+        raise ValueError(msg)
+    if parts.scheme == "imap" and not loopback(host):
+        msg = "a mailbox is read over imap:// on this machine only; elsewhere its address begins with imaps://"
+        raise ValueError(msg)
+    if not (user + password + folder).isprintable() or not (user + password + folder).isascii() or set(folder) & set('"\\'):
+        msg = "the user's name, the password or the folder of the mailbox holds letters that cannot be sent"
+        raise ValueError(msg)
+    return ImapServer(host, parts.port or _IMAP_PORTS[parts.scheme], user, password, folder, parts.scheme == "imaps")
+
+
 def loopback(host: str) -> bool:
     """Say whether *host* is this machine."""
     try:
@@ -144,7 +207,7 @@ def loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _parts(text: str, what: str) -> SplitResult:
+def _parts(text: str, what: str, example: str = "") -> SplitResult:
     """Return the parts of an address that can be used at all."""
     try:
         parts = urlsplit(text)
@@ -153,6 +216,6 @@ def _parts(text: str, what: str) -> SplitResult:
     except ValueError:
         named = False
     if not named or not text.isascii() or not text.isprintable() or " " in text or "\\" in text or len(text) > _LONGEST:
-        msg = f"{what} is no address"
+        msg = f"{what} is no address{example}"
         raise ValueError(msg) from None
     return parts

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from digest.core.domain import Paper
 from digest.core.query import Query, Term, Where
 
-_ASCII_WORD = re.compile(r"[0-9a-z]+")
 _SHORTEST, _LONGEST = 3, 64
 """Bytes of a word that is stemmed."""
 
@@ -29,7 +28,7 @@ class Words(NamedTuple):
 
 def words(paper: Paper) -> Words:
     """Return the stems of a paper."""
-    return Words(_stems(paper.title), _stems(paper.abstract), _stems(" ".join(paper.authors)))
+    return Words(stems(paper.title), stems(paper.abstract), stems(" ".join(paper.authors)))
 
 
 def fits(query: Query, found: Words) -> bool:
@@ -52,23 +51,27 @@ def _fields(found: Words, where: Where) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _wanted(parts: tuple[str, ...]) -> str:
-    return _stems(" ".join(parts))
+    return stems(" ".join(parts))
 
 
-def _stems(text: str) -> str:
-    """Return the stems of a text with a blank around each; a text without a word has a single blank."""
+def stems(text: str) -> str:
+    """Return the stems of a text with a blank around each; a text without a word has no more than blanks."""
     text = text.lower()
-    if text.isascii():
-        found = _ASCII_WORD.findall(text)
-    else:
-        kept = (letter if unicodedata.category(letter)[0] in "LN" else " " for letter in _folded(text))
-        found = "".join(kept).split()
-    return f" {' '.join(map(stem, found))} "
+    if not text.isascii():
+        text = unicodedata.normalize("NFD", text)
+    return f" {' '.join(map(stem, text.translate(_LETTERS).split()))} "
 
 
-def _folded(text: str) -> str:
-    """Return a text without the accents of its letters."""
-    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not "\u0300" <= letter <= "\u036f")
+class _Letters(dict[int, str | None]):
+    """What becomes of each letter of a text in small letters: accents are left out, and what is no letter and no digit is a blank."""
+
+    def __missing__(self, code: int) -> str | None:
+        letter = chr(code)
+        kept = self[code] = None if "\u0300" <= letter <= "\u036f" else letter if unicodedata.category(letter)[0] in "LN" else " "
+        return kept
+
+
+_LETTERS = _Letters()
 
 
 # -- Porter's algorithm ---------------------------------------------------------------------------------------------------

@@ -92,6 +92,12 @@ def parse(text: str, author: str = "") -> Query:
     return Query(tuple(tuple(group) for group in groups), tuple(without))
 
 
+def phrase(text: str) -> Term | None:
+    """Return what is looked for where *text* is one word or phrase by itself, whose last word may end with ``*``; None without a word."""
+    words = _words(text)
+    return Term(words, begins=text.endswith("*") and len(words[-1]) >= _SHORTEST) if words else None
+
+
 def _term(match: re.Match[str]) -> Term | None:
     quoted = match["phrase"] is not None
     text = match["phrase"] if quoted else match["bare"]

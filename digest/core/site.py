@@ -17,6 +17,7 @@ from digest.core.query import Snippet
 INDEX, CALENDAR, SEARCH, ABOUT, FEEDS, NOT_FOUND = (
     "index.html", "calendar.html", "search.html", "about.html", "feeds.html", "404.html",
 )  # fmt: skip
+SUBSCRIBE = "subscribe"
 STYLE, OPML = "assets/site.css", "feeds.opml"
 THEME, SCRIPT, SEARCHING = "assets/theme.js", "assets/site.js", "assets/search.js"
 """What each page loads before it is shown, what each page loads, and what the search page of a site without a server loads."""
@@ -112,6 +113,8 @@ class Frame:
     """Whether a server of ours answers, and searches."""
     days: tuple[date, ...] = ()
     """The newest dates that have a page, the newest first, a few."""
+    subscribe: str = ""
+    """The address of the form by which people subscribe, or `SUBSCRIBE` if it is served here; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
