@@ -27,6 +27,8 @@ from digest.store.database import Connection, Database
 from digest.store.editions import Stored
 from digest.store.locks import Held
 
+Queue = Callable[[Connection, str, date, datetime], object]
+"""Takes the category, the date and the present."""
 _EARLIER = timedelta(days=14)
 _LARGEST = 64 * 2**20
 
@@ -47,6 +49,8 @@ class Editions:
     """Whether the instants are those of the machine's clock, and not of a replay."""
     held: Held = lambda: True
     """Says whether the turn is still ours."""
+    queue: Queue | None = None
+    """Queues what people are told of the first edition of a date, in the transaction that keeps it; None where nobody is told."""
 
     # -- making one ----------------------------------------------------------------------------------------------------
 
@@ -65,11 +69,15 @@ class Editions:
             before = editions.newest(connection, self.category, day)
         edition, new = self.numbered(draft.edition, before)
         made = replace(self._made(edition, draft.announcement), new=new)
+        first = new and self._is_first(edition, before)
         reach("prepare-begin")
         names = [entry.paper.id for entry in draft.announcement.entries]
         with self.database.write() as connection, papers.indexed(connection, names):
             registered = self._register(connection, draft, raw, now)
             stored = self.prepare(connection, edition, *registered, note(made), now) if new else before
+            if first and self.queue is not None:
+                self.queue(connection, self.category, day, now)
+                reach("queued")
             # Only where arXiv was asked, which has said then that the clock is right: a moment that is wrong would stop all later runs.
             if self.real and raw:
                 runs.happened(connection, now)
@@ -77,6 +85,13 @@ class Editions:
         assert stored is not None  # noqa: S101 - what is not new was there before
         self.publish(stored if new else replace(stored, note=note(made)), now)
         return made
+
+    def _is_first(self, edition: Edition, before: Stored | None) -> bool:
+        """Say whether an edition is the first of its date that has papers.
+
+        It is not where one lies below the folder that the database does not know: it was lost, or restored, and people were told.
+        """
+        return bool(edition.items) and (before is None or not before.note.listed) and self._newer(edition.date, before) is None
 
     def prepare(  # noqa: PLR0913, PLR0917 - an edition is made of this much
         self, connection: Connection, edition: Edition, announcement: int, model: int | None, note: Note, now: datetime

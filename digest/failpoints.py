@@ -28,6 +28,8 @@ POINTS = (
     "published",
 )
 """In the order in which one date passes them."""
+OF_LETTERS = ("queued",)
+"""Passed after ``prepare-edition`` where people are told of an edition."""
 OF_BACKUPS = ("backup-copied", "backup-named", "restore-copied", "restore-moved")
 """In the order in which a backup passes them, and one that is brought back."""
 

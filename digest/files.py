@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,10 +21,11 @@ _FORGOTTEN = 86400.0
 """Seconds after which a file that another machine was writing is left over."""
 
 
-def write_whole(path: Path, content: bytes, *, point: str = "") -> None:
+def write_whole(path: Path, content: bytes, *, point: str = "", private: bool = False) -> None:
     """Write *content* to *path*: aside first, flushed to the disk, then renamed, so that no reader sees half of it.
 
-    A file that has this content already is left alone. *point* is a failpoint, reached before it is renamed.
+    A file that has this content already is left alone. *point* is a failpoint, reached before it is renamed. If *private*, its owner
+    alone can read it, from the first byte on, also where a file stood there that others could read.
 
     Raises:
         OSError: it cannot be written; what stood at *path* before still stands there.
@@ -31,12 +33,16 @@ def write_whole(path: Path, content: bytes, *, point: str = "") -> None:
     """
     with suppress(OSError):
         if path.read_bytes() == content:
+            if private:
+                keep_private(path)
             return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = new_aside(str(path.parent), path.name)
     aside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
+            if private and os.name == "posix":
+                os.fchmod(handle, 0o600)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -121,6 +127,19 @@ def _writes(pid: int, path: Path) -> bool:
 
 def _young(path: Path) -> bool:
     return time.time() - path.stat().st_mtime < _FORGOTTEN
+
+
+def keep_private(path: Path) -> None:
+    """Let nobody but its owner read or write a file, if it is there and ours; what the owner may not do stays so.
+
+    Raises:
+        OSError: that cannot be done.
+
+    """
+    with suppress(FileNotFoundError, PermissionError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name == "posix" and mode & 0o077:
+            path.chmod(mode & 0o600)
 
 
 def append(path: Path, content: bytes) -> None:

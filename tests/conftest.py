@@ -9,10 +9,10 @@ import pytest
 
 from tests import children, servers, weeks
 from tests.children import Nursery
-from tests.stores import database, file, place, server, template
+from tests.stores import connection, database, file, kept, place, server, template
 from tests.weeks import Program
 
-__all__ = ["database", "file", "place", "server", "template"]
+__all__ = ["connection", "database", "file", "kept", "place", "server", "template"]
 
 # An example takes as long as the machine lets it; a slow one is no fault of what is tested.
 hypothesis.settings.register_profile("patient", deadline=None)

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +32,7 @@ from digest.render import jsonfile
 from digest.site import Parts, Site
 from digest.store import announcements, days, editions, papers
 from digest.store.database import Database, address
+from tests.archives import NEWEST
 from tests.stores import paper
 
 TAXONOMY = replace(resources.taxonomy(), topics=tuple(replace(one, subtopics=one.subtopics[:2]) for one in resources.taxonomy().topics[:2]))
@@ -210,3 +212,14 @@ def _opinion(name: str, place: int) -> Classification:
     chance = random.Random(hashlib.sha256(f"{name} {place}".encode()).digest())  # noqa: S311 - invented opinions
     topic = chance.choice(TAXONOMY.topics)
     return Classification((Shelf(topic.slug, chance.choice(topic.subtopics).slug, 0.75),), unsure=False)
+
+
+def two_dates(folder: Path, template: Path) -> Path:
+    """Fill a data folder with two dates of invented papers, the newest and the one before; return it."""
+    shutil.copy(template, folder / "cvdigest.db")
+    database = Database(address("", folder)).open()
+    press = Press(database, folder)
+    press.add(NEWEST - timedelta(days=1), [f"2611.0{number:04}" for number in range(1, 9)], title="Segmenting images of depth")
+    press.add(NEWEST, [f"2611.0{number:04}" for number in range(9, 12)], title="Detectors and neural networks in 3D")
+    database.close()
+    return folder

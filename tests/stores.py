@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from digest.core.domain import Announcement, Classification, Entry, Kind, ModelInfo, Paper, Provenance, Shelf, State
 from digest.ledger import Note
 from digest.store import announcements, editions, papers, runs
-from digest.store.database import Database, address, in_memory
+from digest.store.database import Connection, Database, address, in_memory
 from digest.store.editions import Stored
 from tests import postgres
 
@@ -177,3 +177,18 @@ def write_files(out: Path, stored: Stored) -> None:
         path = out / one.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(one.content)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kept(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Return a database for all tests of this file."""
+    with lent(request) as database:
+        yield database
+
+
+@pytest.fixture
+def connection(kept: Database) -> Iterator[Connection]:
+    """Yield a connection whose changes are thrown away."""
+    with kept.engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()

@@ -1,8 +1,6 @@
 """``cvdigest feed`` on the command line, and feeds in the settings."""
 
 import json
-import shutil
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,22 +12,14 @@ from digest.errors import SettingsError
 from digest.settings import read
 from digest.store.database import Database, address
 from digest.store.search import search
-from tests.archives import NEWEST
 from tests.feedrules import problems
-from tests.sites import Press
+from tests.sites import two_dates
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     """Give a data folder with two dates of invented papers."""
-    folder = tmp_path_factory.mktemp("data")
-    shutil.copy(template, folder / "cvdigest.db")
-    database = Database(address("", folder)).open()
-    press = Press(database, folder)
-    press.add(NEWEST - timedelta(days=1), [f"2611.0{number:04}" for number in range(1, 9)], title="Segmenting images of depth")
-    press.add(NEWEST, [f"2611.0{number:04}" for number in range(9, 12)], title="Detectors and neural networks in 3D")
-    database.close()
-    return folder
+    return two_dates(tmp_path_factory.mktemp("data"), template)
 
 
 def printed(sample: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:

@@ -19,10 +19,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from digest.core.subscription import Choice, Standing
 from digest.errors import DamagedError, SchemaError, StoreError
 from digest.failpoints import OF_BACKUPS, VARIABLE
-from digest.files import write_whole
-from digest.store import answers, backups, editions, runs, upkeep
+from digest.files import keep_private, write_whole
+from digest.recipients import address_hash
+from digest.store import answers, backups, editions, runs, subscribers, upkeep
 from digest.store import schema as tables
 from digest.store.answers import Raw
 from digest.store.database import Database, address
@@ -247,6 +249,30 @@ def test_a_backup_brings_all_of_it_back(database: Database, tmp_path: Path) -> N
         keep(connection, announcement(DAY + timedelta(days=4), first=50))  # new keys do not collide with restored ones
 
 
+def test_who_has_left_stays_away(database: Database, tmp_path: Path) -> None:
+    """A backup brings nobody back who has unsubscribed, or was stopped or erased, since it was made; who came back since is there."""
+    names, keys = ("ada", "bob", "cid", "dan", "eve"), dict[str, int]()
+    with database.write() as connection:
+        for name in names:
+            address = f"{name}@example.org"
+            keys[name] = subscribers.add(connection, address, address, Choice(), Standing.CONFIRMED, "0" * 32, NOW).key
+    made = backups.make(database, tmp_path / "backup")
+    later = NOW + timedelta(days=1)
+    with database.write() as connection:
+        subscribers.end(connection, keys["ada"], later)
+        subscribers.erase(connection, keys["bob"], address_hash("bob@example.org"), later)
+        subscribers.stop(connection, keys["cid"], later)
+        subscribers.end(connection, keys["dan"], later)
+        subscribers.confirm(connection, keys["dan"], "1" * 32, later)
+
+    backups.restore(database, tmp_path, made.path, later + timedelta(days=1), replacing=True)
+
+    with database.read() as connection:
+        found = {one.address.partition("@")[0]: one.standing.value for one in subscribers.listed(connection)}
+        assert subscribers.is_stranger(connection, address_hash("bob@example.org"))
+    assert found == {"ada": "ended", "cid": "stopped", "dan": "confirmed", "eve": "confirmed"}
+
+
 def test_a_backup_without_rows(database: Database, tmp_path: Path) -> None:
     """A database in which nothing is yet can be backed up and brought back too."""
     made = backups.make(database, tmp_path / "backup")
@@ -466,6 +492,24 @@ def test_who_may_read_is_for_the_umask_to_say(tmp_path: Path, mask: int, expecte
         os.umask(before)
 
     assert [mode(path) for path in (tmp_path / "x.db", backup, tmp_path / "page.md")] == [expected] * 3
+
+
+def test_addresses_of_people_are_for_the_owner_alone(database: Database, tmp_path: Path) -> None:
+    """Where there are subscribers, nobody else reads the backup, or the database that it becomes."""
+    with database.write() as connection:
+        subscribers.add(connection, "a@example.org", "a@example.org", Choice(), Standing.PENDING, "0" * 32, NOW)
+    if database.path is not None:
+        database.path.chmod(0o644)
+        keep_private(database.path)
+        assert mode(database.path) == 0o600
+    path = backups.make(database, tmp_path / "backup").path
+    assert mode(path) == 0o600
+
+    if database.path is not None:
+        other = Database(address("", tmp_path / "other"))
+        backups.restore(other, tmp_path / "other", path, NOW)
+        assert other.path is not None
+        assert mode(other.path) == 0o600
 
 
 def test_a_restored_database_is_as_readable_as_before(file: Database, tmp_path: Path) -> None:

@@ -29,9 +29,11 @@ import sqlalchemy as sa
 from digest import files
 from digest.errors import DamagedError, SchemaError, StoreError
 from digest.failpoints import reach
-from digest.store import locks
+from digest.recipients import address_hash
+from digest.store import locks, outbox
 from digest.store.database import Database, read_only
-from digest.store.schema import APPLICATION, HEAD, REVISIONS, days, editions, metadata, revision
+from digest.store.schema import APPLICATION, HEAD, REVISIONS, days, editions, mailings, metadata, revision, subscribers
+from digest.store.subscribers import Departures, depart, departures
 
 FOLDER = "backups"
 KEPT = 10
@@ -73,6 +75,7 @@ def make(database: Database, path: Path) -> Backup:
         msg = f"{path} is there already"
         raise StoreError(msg, advice="a backup is never written over another file; name another one")
     with _aside(path) as aside:
+        _no_more_readable(aside, database)  # before anything is in it
         if database.sqlite:
             _copy(database, aside)
         else:
@@ -128,6 +131,15 @@ def own(data: Path) -> list[Path]:
     return sorted(found, key=age, reverse=True)
 
 
+def all_own(database: Database, data: Path) -> list[Path]:
+    """Return all files below *data*, or beside the database, that hold what it held: backups, and what was there before a restore."""
+    place = database.path
+    moved = (
+        [] if place is None else [path for path in place.parent.glob(f"{place.name}.before-restore-*") if not path.name.endswith("-wal")]
+    )
+    return [*own(data), *sorted(moved, reverse=True)]
+
+
 def before_upgrade(data: Path, now: datetime, say: Callable[[str], None]) -> Callable[[Database], Path]:
     """Return what `Database.open` is to call before it takes a step from an older schema."""
 
@@ -180,10 +192,10 @@ def restore(database: Database, data: Path, path: Path, now: datetime, *, replac
     stamp = f"before-restore-{now:{_STAMP}}"
     if database.sqlite:
         with locks.nobody(database, data):
-            moved = _put_back(database, path, stamp)
+            moved = _put_back(database, path, stamp, now)
     else:
         with locks.nobody(database, data):
-            moved = _load(database, path, found, stamp if replacing else "")
+            moved = _load(database, path, found, stamp if replacing else "", now)
     return found, moved
 
 
@@ -238,19 +250,27 @@ def _examine_file(path: Path) -> Backup:
     return Backup(path, schema, path.stat().st_size, int(count), str(newest))
 
 
-def _put_back(database: Database, path: Path, stamp: str) -> str:
+def _put_back(database: Database, path: Path, stamp: str, now: datetime) -> str:
     """Put a copy of the backup in the database's place; return where the present one is now, or nothing."""
     assert database.path is not None  # noqa: S101 - what is in memory is not restored
     place = database.path
     database.close()
     moved = ""
     with _aside(place) as aside:
+        aside.chmod(stat.S_IMODE(aside.stat().st_mode) & stat.S_IMODE(path.stat().st_mode))
         shutil.copyfile(path, aside)
         with aside.open("rb") as file:
             os.fsync(file.fileno())
         if examine(aside).size != path.stat().st_size:
             msg = f"the backup {path} changed while it was read"
             raise StoreError(msg)
+        gone = _departures(database, place)
+        copy = Database(sa.URL.create("sqlite", database=str(aside)))
+        try:
+            with copy.write() as connection:
+                _keep_letters_back(database, connection, gone, now)
+        finally:
+            copy.close()
         _make_alike(place, aside)
         reach("restore-copied")
         if place.exists() or Path(f"{place}-wal").exists():
@@ -268,6 +288,35 @@ def _put_back(database: Database, path: Path, stamp: str) -> str:
         aside.replace(place)
         files.flush_folder(place.parent)
     return moved
+
+
+def _departures(database: Database, place: Path) -> Departures | None:
+    """Return who has left, as far as the present file can be read; None if it cannot, or is of a schema without subscribers."""
+    if not place.exists():
+        return None
+    # It may be damaged, and is what a rescue would begin with: nothing of it is touched.
+    where = f"{place.resolve().as_uri()}{read_only(place) or '?mode=ro'}"
+    present = sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(where, uri=True))
+    try:
+        with present.connect() as connection:
+            return departures(connection)
+    except sa.exc.SQLAlchemyError:
+        database.say("the present database cannot be read: see that nobody is written to who has unsubscribed since the backup was made")
+        return None
+    finally:
+        present.dispose()
+
+
+def _no_more_readable(new: Path, database: Database) -> None:
+    """Let nobody read a backup who cannot read the database; of a server's with subscribers, that is its owner alone."""
+    if database.path is not None:
+        with suppress(FileNotFoundError):
+            new.chmod(stat.S_IMODE(new.stat().st_mode) & (stat.S_IMODE(database.path.stat().st_mode) | stat.S_IWUSR))
+        return
+    with database.read() as connection:
+        there = sa.inspect(connection).has_table(subscribers.name)
+        if there and connection.execute(sa.select(subscribers.c.id).limit(1)).first() is not None:
+            files.keep_private(new)
 
 
 def _make_alike(there: Path, new: Path) -> None:
@@ -383,9 +432,9 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     return dict(found)
 
 
-def _load(database: Database, path: Path, found: Backup, aside: str) -> str:
+def _load(database: Database, path: Path, found: Backup, aside: str, now: datetime) -> str:
     """Load an archive into an empty database, in one transaction; return the schema into which the present tables were moved."""
-    moved = ""
+    moved, gone = "", None
     with database.write() as connection, zipfile.ZipFile(path) as archive:
         database.alone(connection, "schema")
         if sa.inspect(connection).get_table_names():
@@ -394,6 +443,7 @@ def _load(database: Database, path: Path, found: Backup, aside: str) -> str:
                 raise StoreError(msg, advice="name an empty one, or move the present tables aside with --replace")
             with suppress(DamagedError):
                 database.revision(connection)  # those of another program are not moved
+            gone = departures(connection) if sa.inspect(connection).has_table(subscribers.name) else None
             present = _quoted(str(connection.execute(sa.select(sa.func.current_schema())).scalar_one()))
             moved = aside.replace("-", "_").lower()
             connection.exec_driver_sql(f"ALTER SCHEMA {present} RENAME TO {_quoted(moved)}")
@@ -404,6 +454,7 @@ def _load(database: Database, path: Path, found: Backup, aside: str) -> str:
             if said := manifest["tables"].get(table.name):
                 _load_table(connection, archive, table, said)
         database.migrate(connection, HEAD)
+        _keep_letters_back(database, connection, gone, now)
     return moved
 
 
@@ -439,6 +490,20 @@ def _quoted(name: str) -> str:
 
 
 # -- both ---------------------------------------------------------------------------------------------------------------
+
+
+def _keep_letters_back(database: Database, connection: sa.Connection, gone: Departures | None, now: datetime) -> None:
+    """See that nobody is sent again what was sent since a backup was made, and nobody anything who has left since."""
+    if not sa.inspect(connection).has_table(mailings.name):
+        return
+    if gone is not None and (count := depart(connection, gone, address_hash, now)):
+        database.say(
+            f"{count} subscriber{'s have' if count > 1 else ' has'} left since the backup was made, and stay{'' if count > 1 else 's'} away"
+        )
+    if count := outbox.restored(connection, now):
+        database.say(
+            f"{count} letter{'s were' if count > 1 else ' was'} to be sent when the backup was made; as they may have been, none is"
+        )
 
 
 def _known_schema(path: Path, found: list[str]) -> str:

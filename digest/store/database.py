@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock
 from sqlalchemy import event, exc
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from digest.errors import DamagedError, SchemaError, StoreError
 from digest.files import flush_folder
@@ -324,8 +324,11 @@ class Database:
                 yield seen
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, *, turns: bool = True, patience: float | None = None) -> Iterator[sa.Connection]:
         """Yield a connection in a transaction: all of it is kept on the disk at the end, or, after an error, nothing.
+
+        One writes after the other; without *turns*, as those may who lock the rows that they change, several at once where
+        the database can. *patience* is another one than the database's, in seconds.
 
         Raises:
             StoreError: it cannot be written.
@@ -333,10 +336,11 @@ class Database:
         """
         with self.errors(), self._connected() as plain:
             connection = plain.execution_options(write=True)
-            transaction = self._begin(connection)
+            transaction = self._begin(connection, self.patience if patience is None else patience)
             with transaction:
                 # Two that add the same paper at once, for two categories say, would break each other; SQLite has one writer anyway.
-                self.alone(connection, "write")
+                if turns:
+                    self.alone(connection, "write")
                 yield connection
 
     @contextmanager
@@ -369,22 +373,17 @@ class Database:
         if not self.sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_number(what))))
 
-    def _begin(self, connection: sa.Connection) -> sa.RootTransaction:
+    def _begin(self, connection: sa.Connection, patience: float) -> sa.RootTransaction:
         """Begin to write, as soon as nobody else does."""
-
-        def waiting(state: RetryCallState) -> None:
-            if state.attempt_number == 1:
-                self.say(f"the database {self.name} is locked by another program; waiting for it")
-
+        try:
+            return connection.begin()
+        except exc.OperationalError as problem:
+            if not _locked(problem) or not patience:
+                raise
         # SQLite waits by itself for a moment (see `_TRY`); what a backup holds for longer is worth telling.
-        patient = Retrying(
-            retry=retry_if_exception(_locked),
-            stop=stop_after_delay(self.patience),
-            wait=wait_fixed(0.2),
-            before_sleep=waiting,
-            reraise=True,
-        )
-        return patient(connection.begin)
+        self.say(f"the database {self.name} is locked by another program; waiting for it")
+        stop = stop_after_delay(patience)
+        return Retrying(retry=retry_if_exception(_locked), stop=stop, wait=wait_fixed(0.2), reraise=True)(connection.begin)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -449,7 +448,7 @@ def in_memory() -> Database:
 
 
 def _engine(url: sa.URL) -> sa.Engine:
-    options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": _unjson, "pool_pre_ping": True}
+    options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": _unjson}
     if url.get_backend_name() == "sqlite":
         memory = not url.database
         kept: dict[str, Any] = {"poolclass": sa.pool.StaticPool if memory else sa.pool.QueuePool}
@@ -463,7 +462,7 @@ def _engine(url: sa.URL) -> sa.Engine:
         event.listen(engine, "begin", _begin)
         return engine
     try:
-        return sa.create_engine(url, connect_args=_LINK, **options)
+        return sa.create_engine(url, connect_args=_LINK, pool_pre_ping=True, **options)
     except ImportError as problem:
         msg = "PostgreSQL needs psycopg, which is not installed"
         raise StoreError(msg, advice="pip install 'cvdigest[postgres]'") from problem

@@ -4,7 +4,9 @@
     announcements <- entries -> versions     what was announced on a date, each time that it was read differently
     models <- classifications -> versions    what a model thinks of a paper
     editions <- files                        what was made of it: number, state, and the bytes of each published file
-    days, answers, corrections, runs, alerts, meta
+    subscribers <- tokens                    who is told what, and the links that were sent to them
+    mailings <- deliveries -> subscribers    what is told to many, and what became of each letter
+    days, answers, corrections, runs, alerts, bounces, strangers, asked, meta
 
 Texts are plain (see `digest.core.domain`). Lists of names are kept as lines, lists of facts as JSON. Moments are in UTC.
 A change here needs a migration beside it; a test compares the two.
@@ -15,7 +17,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """All schemas that there have been, the oldest first; the last one is what stands below."""
 HEAD = REVISIONS[-1]
 APPLICATION = 0x63764447
@@ -236,6 +238,88 @@ alerts = sa.Table(
     sa.Column("since", Moment, nullable=False),
     sa.Column("told", sa.JSON, nullable=False),  # the channels that have taken it
     sa.Column("over", Moment),
+)
+subscribers = sa.Table(
+    "subscribers",
+    metadata,
+    _key(),
+    sa.Column("address", sa.Text, nullable=False),  # as it was given
+    sa.Column("canonical", sa.Text, nullable=False, unique=True),  # the same for all ways to write it
+    sa.Column("standing", sa.Text, nullable=False),
+    sa.Column("choice", sa.JSON, nullable=False),
+    sa.Column("wanted", sa.JSON),  # what the last letter that asked to confirm says, if nobody has since
+    sa.Column("frequency", sa.Text, nullable=False),  # of the choice, as are the next two
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("hour", sa.Integer, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),
+    sa.Column("made", Moment, nullable=False),
+    sa.Column("asked", Moment),  # when it was asked to confirm, last
+    sa.Column("confirmed", Moment),
+    sa.Column("ended", Moment),
+    sa.Column("score", sa.Float, nullable=False, server_default="0"),
+    sa.Column("scored", sa.Date),  # when a letter came back, last
+    sa.Index("ix_subscribers_standing_frequency_zone_hour", "standing", "frequency", "zone", "hour"),
+    sqlite_autoincrement=True,  # nobody gets the key of somebody who was erased, by which letters are known
+)
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    _of("subscriber", "subscribers", index=True),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("expires", Moment),
+    sa.Column("choice", sa.JSON),  # what a link confirms, if that is not what was chosen before
+    sa.Column("used", Moment),  # when a link that confirms was used, or became void because another one was
+)
+mailings = sa.Table(
+    "mailings",
+    metadata,
+    _key(),
+    _text("category"),
+    sa.Column("date", sa.Date, nullable=False),
+    sa.Column("frequency", sa.Text, nullable=False),
+    sa.Column("first", sa.Date, nullable=False),
+    sa.Column("queued", Moment, nullable=False),
+    sa.UniqueConstraint("category", "date", "frequency"),
+)
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _key(),
+    sa.Column("mailing", _KEY, sa.ForeignKey("mailings.id", ondelete="CASCADE")),  # none for a letter that asks to confirm
+    sa.Column("recipient", sa.Text, nullable=False),  # subscriber/12, hook/lab
+    sa.Column("subscriber", _KEY, sa.ForeignKey("subscribers.id", ondelete="CASCADE"), index=True),
+    sa.Column("handling", sa.Text, nullable=False),
+    sa.Column("due", Moment, nullable=False),  # not before
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("worker", sa.Text, nullable=False, server_default=""),  # who has taken it: host, process, and a number
+    sa.Column("since", Moment),  # when it was taken, or when it came to be handled so
+    sa.Column("first", Moment),  # when it was tried first
+    sa.Column("doubts", sa.Integer, nullable=False, server_default="0"),  # how often nobody knew whether it had arrived
+    _text("answer"),  # what the server said last
+    sa.UniqueConstraint("mailing", "recipient"),
+    sa.Index("ix_deliveries_handling_due_id", "handling", "due", "id"),  # in the order in which they are claimed
+    # Of those alone that somebody has taken: few of very many.
+    sa.Index("ix_deliveries_worker", "worker", sqlite_where=sa.text("worker <> ''"), postgresql_where=sa.text("worker <> ''")),
+)
+bounces = sa.Table(
+    "bounces",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),  # of the letter that came back
+    sa.Column("seen", Moment, nullable=False),
+)
+strangers = sa.Table(
+    "strangers",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),  # of the address of somebody who is never to be written to again
+    sa.Column("made", Moment, nullable=False),
+)
+asked = sa.Table(
+    "asked",
+    metadata,
+    sa.Column("bucket", sa.Text, primary_key=True),  # what is counted: a hash of who asked, or all together
+    sa.Column("window", sa.Text, primary_key=True),  # the hour or the day
+    sa.Column("count", sa.Integer, nullable=False),
 )
 meta = sa.Table(
     "meta",
