@@ -14,6 +14,8 @@ _FEWEST = 4
 """Letters of a value that is looked for anywhere; to hide a shorter one would hide half of every text."""
 _FEWEST_ALONE = 8
 """Letters of a part of a web-hook's path that is hidden also where it stands alone."""
+_FEWEST_WHOLE = 12
+"""The same of the whole path, which may be made of words."""
 _MOST = 4096
 """Letters of a value; a longer one is no secret that anybody set."""
 _HOOKS = frozenset({"hook", "hooks", "webhook", "webhooks"})
@@ -41,16 +43,19 @@ def mask(text: str, values: Iterable[str] = ()) -> str:
 
 
 def of_webhook(url: str) -> tuple[str, ...]:
-    """Return what of a web-hook's address is to be hidden: what follows its host, as a whole and in those parts that are no words."""
+    """Return what of a web-hook's address is to be hidden: all of it, what follows its host, and those parts of that which are no words."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return (url,)
     path = parts.path.strip("/")
     whole = f"{path}?{parts.query}" if parts.query else path
+    if not whole or whole in _HOOKS:
+        return of_login(url)
     pieces = re.split(r"[/?&=#]", f"{path}/{parts.query}/{parts.fragment}")
     alone = (piece for piece in pieces if len(piece) >= _FEWEST_ALONE and re.search(r"[0-9A-Z]", piece))
-    return (*of_login(url), *(value for value in (whole, path) if value not in _HOOKS), *alone)
+    long = (value for value in (whole, path) if len(value) >= _FEWEST_WHOLE)
+    return (*of_login(url), url, *long, *alone)
 
 
 def of_login(url: str) -> tuple[str, ...]:

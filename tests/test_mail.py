@@ -1,5 +1,6 @@
 """Letters: safe headers, TLS or nothing, and no server that holds us up. Read on the wire, by a real SMTP server on loopback."""
 
+import base64
 import email
 import email.policy
 import re
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from digest.addresses import mail_server, mailbox, webhook
 from digest.errors import MailError
 from digest.mail import Letter, Server
+from digest.smtp import said
 from tests import postbox
 from tests.postbox import PASSWORD, USER
 
@@ -158,6 +160,7 @@ def test_how_a_server_is_reached(url: str, security: str, port: int) -> None:
     "url",
     [
         "http://u:hunter22@mail.example.org",
+        "mail.example.org",
         "smtp://u:hunter22@127.0.0.1",
         "smtp://u:hunter22@mail.example.org?starttls=no",
         "smtps://u:hunter22@mail.example.org?starttls=required",
@@ -175,6 +178,7 @@ def test_an_address_of_a_server_that_is_refused(url: str) -> None:
         mail_server(url)
 
     assert "hunter22" not in str(caught.value)
+    assert "://" in url or "smtps://user:password@mail.example.org" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +250,15 @@ def test_a_login_that_is_refused_quotes_no_password() -> None:
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("quoted", ["\0digest\0s3cret-word", "s3cret-word", "digest"])
+def test_a_server_that_quotes_the_login_gives_nothing_away(quoted: str) -> None:
+    """What goes over the wire is the password in another form, which anybody can read."""
+    place = mail_server("smtps://digest:s3cret-word@mail.example.org")
+    code = base64.b64encode(quoted.encode()).decode()
+
+    assert said(place, 502, f"5.5.2 not known: AUTH PLAIN {code}".encode()) == "502 5.5.2 not known: AUTH PLAIN ***"
+
+
 def test_a_recipient_that_is_refused() -> None:
     """The server's reason is told, as plain text."""
     with postbox.postbox() as box:
@@ -282,6 +295,12 @@ def _silent(connection: socket.socket) -> None:
     connection.recv(1)
 
 
+def _aloof(connection: socket.socket) -> None:
+    connection.sendall(b"220 hello\r\n")
+    while connection.recv(100):
+        connection.sendall(b"550 5.7.1 not you\r\n")
+
+
 def _drops(connection: socket.socket) -> None:
     connection.sendall(b"220 hello\r\n")
 
@@ -291,10 +310,13 @@ def _drops(connection: socket.socket) -> None:
     [
         (_drip, (5, 0.5), "took longer"),
         (_silent, (0.3, 5), "was silent"),
-        (_endless, (5, 9), "dropped the connection"),
+        (_endless, (5, 9), "gave an answer without an end"),
+        (lambda connection: connection.sendall(b"220 " + b"a" * 10_000 + b"\r\n"), (5, 9), "gave an answer without an end"),
+        (lambda connection: connection.sendall(b"421 4.3.2 not now\r\n"), (5, 9), "does not talk to us: 421 4.3.2 not now"),
+        (_aloof, (5, 9), "does not talk to us: 550 5.7.1 not you"),
         (_drops, (5, 9), "dropped the connection"),
         (lambda connection: connection.sendall(b"554 go away\r\n"), (5, 9), "554 go away"),
-        (lambda connection: connection.sendall(b"\xff\xfe\x00 nonsense\r\n"), (5, 9), "does not take the letter"),
+        (lambda connection: connection.sendall(b"\xff\xfe\x00 nonsense\r\n"), (5, 9), "does not talk to us: -1 nonsense"),
     ],
 )
 def test_a_server_that_misbehaves_holds_nobody_up(script: Callable[[socket.socket], None], bounds: tuple[float, float], said: str) -> None:

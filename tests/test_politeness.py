@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from digest.arxiv.client import Client, retry_after
-from digest.arxiv.exchange import Limits
+from digest.arxiv.client import Client
+from digest.arxiv.exchange import Limits, retry_after
 from digest.errors import ForbiddenError, PublishError, UnreachableError
 from tests import feeds, oaipmh, rss, servers, weeks
 from tests.clients import QUICK, Clock, client
@@ -364,6 +364,7 @@ def check_politeness(server: servers.Politeness, visits: int) -> None:
         assert min(server.gaps(path)) >= PACE
 
 
+@pytest.mark.slow
 def test_two_programs_are_polite(tmp_path: Path) -> None:
     """Two programs that start together never ask at once, and keep the pace of each lane between them."""
     with servers.politeness() as server:

@@ -119,6 +119,14 @@ def test_words_in_the_address_of_a_web_hook_are_no_secrets() -> None:
     assert secrets.of_webhook("https://example.org/webhook") == ()
 
 
+def test_short_parts_of_a_web_hook_mangle_no_text() -> None:
+    """They are hidden within the address, and not in words that happen to hold them."""
+    values = secrets.of_webhook("https://chat.example.org/close/lab")
+
+    assert mask("hook/lab: Remote end closed connection", values) == "hook/lab: Remote end closed connection"
+    assert "close/lab" not in mask("cannot tell https://chat.example.org/close/lab", values)
+
+
 def test_a_password_is_hidden_as_it_is_and_as_it_was_written() -> None:
     """The address has it encoded, the mail server gets it decoded."""
     values = secrets.of_login("smtps://me:p%40ss%20word@mail.example.org")

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,7 +28,7 @@ import urllib3
 from filelock import FileLock
 
 from digest import __version__
-from digest.arxiv.exchange import CutError, Exchange, LaterError, Limits, cause, of_arxiv
+from digest.arxiv.exchange import LONGEST_WAIT, CutError, Exchange, LaterError, Limits, cause, http_date, of_arxiv, retry_after
 from digest.errors import ClockError, ForbiddenError, PublishError, SourceError, UnreachableError
 from digest.files import write_whole
 
@@ -46,7 +45,6 @@ _STRAYED = 3600.0
 _OLDEST_COPY = 48 * 3600.0
 """A copy out of a cache tells its age; nobody keeps one for longer, so that a larger age excuses nothing."""
 _REDIRECTS = 5
-_LONGEST_WAIT = 6 * 3600.0
 _SHORT_PAUSE = 5.0
 """Seconds that need no word."""
 
@@ -258,7 +256,7 @@ class Client:
     def _recorded(self, name: str, host: str) -> float:
         moment = _moment(self._note(name, host))
         # A moment that lies further ahead is that of a clock gone wrong; the second is for rounding.
-        return moment if moment <= self.clock() + _LONGEST_WAIT + 1 else 0.0
+        return moment if moment <= self.clock() + LONGEST_WAIT + 1 else 0.0
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
@@ -360,7 +358,7 @@ class Client:
             ClockError: they do not. Of the two it is ours that is wrong: arXiv's is set by many.
 
         """
-        stated = _date(headers.get("date", ""))
+        stated = http_date(headers.get("date", ""))
         if stated is None:
             return
         age = headers.get("age", "").strip()
@@ -385,34 +383,3 @@ def _moment(path: Path) -> float:
     except (OSError, ValueError):
         return 0.0
     return moment if math.isfinite(moment) else 0.0
-
-
-def retry_after(headers: dict[str, str], now: datetime) -> float | None:
-    """Return how many seconds a ``Retry-After`` header asks for (RFC 9110, 10.2.3), 1 s to 6 h; None without one we can read.
-
-    A date is taken relative to the server's own ``Date``, because its clock may differ from ours; relative to *now* where
-    the server states none.
-    """
-    value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        until = _date(value)
-        if until is None:
-            return None
-        seconds = (until - (_date(headers.get("date", "")) or now)).total_seconds()
-    if math.isnan(seconds):
-        return None
-    return min(max(seconds, 1.0), _LONGEST_WAIT)
-
-
-def _date(value: str) -> datetime | None:
-    """Return the moment that an HTTP date names, None if it names none."""
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    # "-0000" is a time in UTC of which the zone is not told (RFC 5322, 3.3).
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

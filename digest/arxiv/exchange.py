@@ -7,6 +7,7 @@ machine. An answer that was cut is an error, also where HTTP itself would not no
 """
 
 import io
+import math
 import re
 import threading
 import time
@@ -14,6 +15,8 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +29,8 @@ from digest.errors import IncompleteError, SourceError, UnreachableError
 
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 2**16
+LONGEST_WAIT = 6 * 3600.0
+"""Seconds that anybody may ask us to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,37 @@ class Exchange:
             msg = f"the answer was cut: its gzip stream {'goes on after its end' if decoder.eof else 'has no end'}"
             raise CutError(msg, advice="try again later", body=body.getvalue())
         self.body = body.getvalue()
+
+
+def retry_after(headers: dict[str, str], now: datetime) -> float | None:
+    """Return how many seconds a ``Retry-After`` header asks for (RFC 9110, 10.2.3), 1 s to 6 h; None without one we can read.
+
+    A date is taken relative to the server's own ``Date``, because its clock may differ from ours; relative to *now* where
+    the server states none.
+    """
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        until = http_date(value)
+        if until is None:
+            return None
+        seconds = (until - (http_date(headers.get("date", "")) or now)).total_seconds()
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, 1.0), LONGEST_WAIT)
+
+
+def http_date(value: str) -> datetime | None:
+    """Return the moment that an HTTP date names, None if it names none."""
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    # "-0000" is a time in UTC of which the zone is not told (RFC 5322, 3.3).
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def safe(url: str) -> bool:
