@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 WORKERS ?= 2
-BENCHMARKS ?= accuracy sections lists held_out_venue anchors reconstruction parsers speed backfill reclassify crashes store site serve
+BENCHMARKS ?= accuracy sections lists held_out_venue anchors reconstruction parsers speed backfill reclassify crashes store site serve letters outbox sending
 # scikit-learn and NumPy must not start a thread per core in each of the test processes.
 export OPENBLAS_NUM_THREADS ?= 1
 

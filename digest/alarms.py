@@ -24,6 +24,11 @@ OVERLAP = "job-overlap"
 FORBIDDEN = "forbidden"
 CLOCK = "clock"
 STORE = "store"
+MAIL_FAILED = "mail-failed"
+HOOK_FAILED = "hook-failed"
+OF_SENDING = frozenset({MAIL_FAILED, HOOK_FAILED})
+_MOST_FAILURES = 3
+"""So often in a row no letters can be handed over before an operator is told: a server may be restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,22 @@ def alarms(notes: Iterable[Note], now: datetime, alert_after: timedelta) -> tupl
         elif note.state is State.PUBLISHED and note.listed and not note.model:
             found.append(Alarm(UNSORTED, note.category, note.date, f"is published, and no model has sorted it: {why}"))
     return tuple(found)
+
+
+def ring_mail(alerts: Alerts, category: str, failures: int, trouble: str, sent: int) -> None:
+    """Raise that letters cannot be handed over, after some *failures* in a row, and resolve it when some were *sent* again."""
+    if failures >= _MOST_FAILURES:
+        alerts.raise_(MAIL_FAILED, category, None, f"no letters can be handed over: {trouble}")
+    elif sent and not failures:
+        alerts.resolve(MAIL_FAILED, category, None)
+
+
+def ring_hooks(alerts: Alerts, category: str, refused: int, sent: int) -> None:
+    """Raise that web-hooks have *refused* to be told, or were given up, and resolve it when they take what they are told."""
+    if refused:
+        alerts.raise_(HOOK_FAILED, category, None, "a web-hook did not take an edition, and is not told of it any more: see the log")
+    elif sent:
+        alerts.resolve(HOOK_FAILED, category, None)
 
 
 def ring(alerts: Alerts, notes: Sequence[Note], now: datetime, alert_after: timedelta, unpublished: Collection[date] = ()) -> None:

@@ -1,13 +1,14 @@
 """The composition root: puts the parts together from `Settings`. Importing it does nothing."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -30,9 +31,10 @@ from digest.core.site import INDEX
 from digest.correcting import Correcting
 from digest.daily import Daily, Draft, Made
 from digest.days import Days, Work
-from digest.editions import Editions
+from digest.editions import Editions, Queue
 from digest.errors import ClockError, DigestError, SettingsError, StoreError, UsageError
-from digest.files import host, sweep
+from digest.files import host, keep_private, sweep
+from digest.keys import links_key
 from digest.ledger import FOLDER, old_notes, storable
 from digest.library import Library
 from digest.mail import Server
@@ -41,18 +43,28 @@ from digest.reclassify import Changed, Reclassify, Result
 from digest.render.markdown import Renderer
 from digest.secrets import mask
 from digest.services import Services
-from digest.settings import API_PACE, ARXIV, FILE, Settings, secret, secrets
+from digest.settings import API_PACE, ARXIV, FILE, Settings, forms_address, secret, secrets
 from digest.site import Site
 from digest.source import Source
-from digest.store import backups, days, runs
+from digest.store import backups, days, outbox, runs
 from digest.store.alerts import StoreMemory
-from digest.store.database import Database, address, in_memory
+from digest.store.database import Database, address, in_memory, read_only
 from digest.store.locks import FileLeadership, Held, PostgresLeadership, leadership, turn
+from digest.subscribers import Register
+from digest.subscriptions import Subscriptions, adopt, forget_late
+
+if TYPE_CHECKING:
+    from digest.hooks import Hooks
+    from digest.posting import Courier, Returns
 
 Say = Callable[[str], None]
+_FORM_PATIENCE = 5.0
+"""Seconds that somebody who has sent a form waits for a database that another program holds."""
 _API = "https://export.arxiv.org"
 _APIS = "apis"
 _LISTS_PACE = 1.0
+_TELLING = frozenset({"run", "run --due", "schedule"})
+"""The commands that make the news of the day, of which people are told."""
 _IMPORTED = "notes of the first releases"
 _SLACK = timedelta(minutes=10)
 """A clock may be set back by so much."""
@@ -230,6 +242,7 @@ class App:
             )
             for path in (*left, *backups.sweep(self.database(), data)):
                 self.say(f"{path.name} was left half-written, and is removed")
+            forget_late(self.database(), self.now)
             yield held
 
     @contextmanager
@@ -285,6 +298,65 @@ class App:
         self._sample.append(made.edition)
         return made
 
+    def courier(self, environment: Mapping[str, str], now: Callable[[], datetime], ends: threading.Event) -> "Courier":
+        """Return what hands over all that is queued, until *ends* is set.
+
+        Raises:
+            SettingsError: the settings are no good for letters.
+            MailError: a package that letters need is not there.
+            StoreError: the database cannot be used.
+
+        """
+        # Imported here because most commands send nothing.
+        from digest import building, posting
+        from digest.keys import links_key
+
+        settings, archive = self.settings, self.site().archive
+        key = links_key(settings, data_folder(settings), environment)
+        letters = building.letters(settings, archive, key)
+        self._adopt(self.database(), key)
+        forget_late(self.database(), now())
+        sending = posting.sender(settings, environment, self.database(), letters, now, self.say, self.warn, ends, key)
+        return posting.Courier(sending, letters, self.say, self.warn)
+
+    def returns(self, environment: Mapping[str, str]) -> "Returns | None":
+        """Return what counts the letters that come back; None if no mailbox is set that they come back to.
+
+        Raises:
+            SettingsError: the address of the mailbox, or the key of the links, cannot be had.
+            StoreError: the database cannot be used.
+
+        """
+        from digest.posting import Returns
+
+        place = secret(self.settings, "bounces", environment)
+        if not place:
+            return None
+        key = links_key(self.settings, data_folder(self.settings), environment)
+        return Returns(self.database(), key, place, self.say, self.warn)
+
+    def hooks(self, now: Callable[[], datetime], ends: threading.Event) -> "Hooks":
+        """Return what tells web-hooks of editions, until *ends* is set.
+
+        Raises:
+            StoreError: the database cannot be used.
+
+        """
+        from digest.hooks import Hooks
+
+        settings, archive = self.settings, self.site().archive
+        return Hooks(
+            self.database(),
+            archive,
+            settings.hooks,
+            now,
+            self.warn,
+            settings.pages_url,
+            settings.uncertain,
+            ends,
+            category=settings.category,
+        )
+
     # -- the site ------------------------------------------------------------------------------------------------------
 
     def site(self) -> Site:
@@ -306,6 +378,55 @@ class App:
         if not self._libraries:
             self._libraries.append(building.library(self.settings, folder, self.database(make=False)))
         return building.site(self.settings, folder, self._libraries[0])
+
+    def subscriptions(self) -> Subscriptions:
+        """Return what people do about their letters, on connections of its own, which write.
+
+        Raises:
+            SettingsError: a setting is missing that letters need or is no good for them, or the key of their links cannot be had.
+            StoreError: the database cannot be written by this program.
+
+        """
+        from digest.recipients import recipient
+
+        settings, found = self.settings, self.database(make=False)
+        for name, value in (("mail_list", settings.mail_list), ("mail_url", forms_address(settings))):
+            if not value:
+                msg = f"nobody can subscribe without {name}"
+                raise SettingsError(msg, advice=f"set {name}, or leave subscribe out")
+        recipient("someone@example.org")  # so that a package that is not there is missed now
+        if found.path is not None and read_only(found.path):
+            msg = f"nobody can subscribe: the database {found.name} cannot be written by this program"
+            raise StoreError(msg, advice="let it write the file and its folder, or leave subscribe out")
+        own = Database(found.url, self.say, _FORM_PATIENCE)
+        self._stores.append(own)
+        key = links_key(settings, data_folder(settings), os.environ)
+        self._adopt(own, key)
+        return Subscriptions(own, key, settings.mail_list)
+
+    def register(self, *, make: bool = True) -> Register:
+        """Return the subscribers; unless *make*, nothing is written.
+
+        Raises:
+            SettingsError: the key of the links in letters cannot be had.
+            StoreError: the database cannot be used, or there is none and it is not to be made.
+
+        """
+        settings, database = self.settings, self.database(make=make)
+        if not (make or database.url.database):
+            msg = f"there is no database in {data_folder(settings)} yet"
+            raise StoreError(msg, advice="cvdigest subscribers add makes it; --data and --database name another place")
+        key = links_key(settings, data_folder(settings), os.environ, make=make)
+        if make:
+            self._adopt(database, key)
+        return Register(database, key)
+
+    def _adopt(self, database: Database, key: bytes) -> None:
+        if database.path is not None:  # which holds addresses of people, or is about to
+            for rest in ("", "-wal", "-shm"):
+                keep_private(Path(f"{database.path}{rest}"))
+        if adopt(database, key, self.now):
+            self.warn("the key of the links in letters is another one than before: no link in a letter that was sent works any more")
 
     def publish(self, *, again: bool = False) -> Report:
         """Bring the folder of the site up to date; with *again*, make every page again.
@@ -347,7 +468,17 @@ class App:
     def _editions(self, daily: Daily) -> Editions:
         settings = self.settings
         include = ",".join(sorted(kind.value for kind in settings.include))
-        return Editions(self.database(), daily, settings.category, settings.out, settings.layout, include, self.warn, settings.now is None)
+        return Editions(
+            self.database(), daily, settings.category, settings.out, settings.layout, include, self.warn, settings.now is None,
+            queue=self._queue(),
+        )  # fmt: skip
+
+    def _queue(self) -> Queue | None:
+        """Return what queues letters and web-hooks for a date; None where nobody is told: dates that are caught up with are no news."""
+        letters, hooks = bool(self.settings.mail_list), [hook.name for hook in self.settings.hooks]
+        if not (letters or hooks) or self.command not in _TELLING:
+            return None
+        return partial(outbox.queue, calendar=resources.calendar(), letters=letters, hooks=hooks)
 
     def corrections(self) -> dict[str, tuple[str, str]]:
         """Return topic and subtopic (empty if it was left open) of each paper that a reader has corrected."""

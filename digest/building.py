@@ -15,15 +15,17 @@ from digest.classify import model
 from digest.core.citation import bibtex
 from digest.core.domain import ModelInfo
 from digest.core.edition import Edition, Item
-from digest.core.site import AboutPage, Frame
+from digest.core.site import SUBSCRIBE, AboutPage, Frame
 from digest.core.words import month_index
-from digest.errors import ModelError
+from digest.errors import ModelError, SettingsError
 from digest.feeding import Feeding, Shown, links
+from digest.letters import Letters, Terms
 from digest.library import Library
 from digest.reasons import Reasons
 from digest.render.html import Pages
 from digest.render.markdown import Renderer
-from digest.settings import Settings
+from digest.settings import Settings, forms_address
+from digest.signing import Signer, signer
 from digest.site import Parts, Site
 from digest.store.database import Database
 
@@ -38,12 +40,41 @@ def library(settings: Settings, folder: Path, database: Database) -> Library:
 def site(settings: Settings, folder: Path, archive: Archive) -> Site:
     """Return the site of an archive; the model whose reasons it gives is in *folder*."""
     title = settings.site_title or f"{archive.category} digest"
-    frame = Frame(title, archive.category, archive.taxonomy, settings.site_url, sample=settings.sample)
+    form = f"{settings.mail_url}{SUBSCRIBE}" if settings.mail_url and not settings.sample else ""
+    frame = Frame(title, archive.category, archive.taxonomy, settings.site_url, sample=settings.sample, subscribe=form)
     own = () if settings.sample else settings.feeds
     about = _about(folder)
     reasons = _reasons_of(folder, about.model_sha256)
     parts = Parts(_pages(), reasons, _cited, month_index, partial(Feeding, own=own, shown=_shown()), links(archive.taxonomy, own), about)
     return Site(archive, frame, parts)
+
+
+def letters(settings: Settings, archive: Archive, secret: bytes) -> Letters:
+    """Return what composes letters to subscribers; the links in them are derived from *secret*.
+
+    Raises:
+        MailError: the settings are no good for letters, or a package that they need is not there.
+        SettingsError: the key of DKIM cannot be used, or people would unsubscribe over an address that is not https://.
+
+    """
+    domain = settings.mail_list
+    sender, forms = settings.mail_from or f"digest@{domain}", forms_address(settings)
+    terms = Terms(settings.sender_name, sender, domain, forms, settings.pages_url, secret)
+    return Letters(archive, terms, resources.folder("templates"), signing(settings))
+
+
+def signing(settings: Settings) -> Signer | None:
+    """Return what signs letters; None if no key is set.
+
+    Raises:
+        SettingsError: the key of DKIM cannot be used.
+
+    """
+    path, selector = settings.dkim_key_file, settings.dkim_selector
+    if bool(path) != bool(selector):
+        msg = "of dkim_selector and dkim_key_file only one is set"
+        raise SettingsError(msg, advice="set both, or none for letters without a signature")
+    return signer(path, selector, settings.mail_list) if path and selector else None
 
 
 def key(settings: Settings, found: Site) -> str:

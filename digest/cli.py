@@ -24,13 +24,16 @@ from digest.commands import (
     explain,
     feed,
     lists,
+    mail,
     publish,
     reclassify,
     schedule,
     search,
+    send,
     serve,
     show,
     status,
+    subscribers,
     train,
 )
 from digest.commands.console import Console as _Console
@@ -113,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     search.add(commands)
     serve.add(commands)
     feed.add(commands)
+    mail.add(commands)
+    subscribers.add(commands)
+    send.add(commands)
     train.add(commands)
     classify.add(commands)
     explain.add(commands)

@@ -94,12 +94,19 @@ class Clockwork:
     scheduler: BaseScheduler = field(default_factory=lambda: BackgroundScheduler(timezone=UTC))
     after: Callable[[Outcome], None] = lambda _outcome: None
     """Is told what a look led to."""
+    send: Callable[[], object] | None = None
+    """Hands over the letters that are due, and what it can of those once `sending_ends` is set; None where there are none."""
+    sending_ends: threading.Event = field(default_factory=threading.Event)
+    minute: float = 60.0
+    """Seconds between two times that letters are sent."""
     _leads: bool = field(default=False, init=False)
     _told: bool = field(default=False, init=False)
     """Whether it was said that another one leads."""
     _puzzled: bool = field(default=False, init=False)
     """Whether it was said that nobody can tell who leads."""
     _ends: threading.Event = field(default_factory=threading.Event, init=False)
+    _looked: threading.Event = field(default_factory=threading.Event, init=False)
+    _posts: threading.Thread | None = field(default=None, init=False)
     _idle: threading.Event = field(default_factory=threading.Event, init=False)
     _last: datetime | None = field(default=None, init=False)
     _outcome: Outcome | None = field(default=None, init=False)
@@ -142,6 +149,7 @@ class Clockwork:
             self._wake_in(self.clock.seconds_until(outcome.next_look))
         finally:
             self._idle.set()
+            self._looked.set()
         self._give_sign()
 
     def _tell_after(self, outcome: Outcome) -> None:
@@ -249,6 +257,19 @@ class Clockwork:
             except Exception as exc:  # noqa: BLE001 - the watch outlives what it sees
                 self._raise(JOB_ERROR, f"an error of this program ({type(exc).__name__}: {exc})")
 
+    # -- letters -------------------------------------------------------------------------------------------------------
+
+    def _post(self, send: Callable[[], object]) -> None:
+        """Send letters after each look, and every minute, as long as we lead."""
+        while not self._ends.is_set():
+            self._looked.wait(self.minute)
+            self._looked.clear()
+            if self._leads and not self._ends.is_set():
+                try:
+                    send()
+                except Exception as exc:  # noqa: BLE001 - letters stay in the queue, and digests are made all the same
+                    self.warn(f"letters are not sent ({type(exc).__name__}: {exc}); they stay in the queue")
+
     # -- from start to end ---------------------------------------------------------------------------------------------
 
     def run(self, told: socket.socket) -> None:
@@ -267,6 +288,9 @@ class Clockwork:
         self.scheduler.start()
         watch = threading.Thread(target=self._watch, name="watch", daemon=True)
         watch.start()
+        if self.send is not None:
+            self._posts = threading.Thread(target=self._post, args=(self.send,), name="post", daemon=True)
+            self._posts.start()
         while not select.select([told], [], [], _GLANCE)[0]:
             pass
         self.end(watch)
@@ -275,11 +299,16 @@ class Clockwork:
         """Begin nothing more, wait for the step in hand, and let another one lead."""
         deadline = time.monotonic() + PATIENCE
         self._ends.set()
+        self.sending_ends.set()
+        self._looked.set()
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
         finished = self._idle.wait(PATIENCE)
         if watch is not None:
             watch.join(max(deadline - time.monotonic(), 0.5))
+        if self._posts is not None:  # the letters in hand
+            self._posts.join(max(deadline - time.monotonic(), 0.5))
+            finished = finished and not self._posts.is_alive()
         if not finished:
             self.say("the step in hand is left; the next start goes on from there")
             self._give_sign(STOPPED)

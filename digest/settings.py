@@ -8,8 +8,9 @@ import tomllib
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from digest import addresses
@@ -18,6 +19,7 @@ from digest.core import query
 from digest.core.domain import Kind
 from digest.core.edition import LAYOUTS
 from digest.core.site import OwnFeed
+from digest.core.subscription import HOOK_FORMATS, MOST_SHELVES, Hook
 from digest.errors import SettingsError, UsageError
 
 FILE = "cvdigest.toml"
@@ -34,8 +36,12 @@ _LONGEST_PACE = 3600.0
 _LONGEST_WAIT = 24 * 365.0
 _LARGEST_SECRET = 4096
 _FASTEST = 1e6
+_LONGEST_NAME = 100
+_FASTEST_RATE = 1e5
+_MOST_WORKERS = 64
 _INCLUDE = {"new": (Kind.NEW,), "cross": (Kind.CROSS,), "replaced": (Kind.REPLACED, Kind.REPLACED_CROSS)}
 _MOST_CATEGORIES = 10
+UNCERTAIN = ("resend", "hold")
 SOURCES = ("auto", "listing", "catchup", "recent", "feed", "api", "oai", "month")
 
 
@@ -95,6 +101,34 @@ class Settings:
     """Hours that a date may wait before the operator is told."""
     feeds: tuple[OwnFeed, ...] = ()
     """Feeds of your own, beside those of the topics."""
+    mail_list: str = ""
+    """The domain of the letters to subscribers: of their identifiers and of the addresses that they come back to. Empty: there are none."""
+    mail_name: str = ""
+    """Who they are from, by name; empty for ``CATEGORY digest``: see `sender_name`."""
+    mail_url: str = ""
+    """The address of the forms, with a slash at its end; empty for that of the site: see `forms_url`."""
+    mail_key: str = field(default="", repr=False)
+    """The secret that links in letters are derived from; empty for one that is made in the data folder. See `secret`."""
+    mail_key_file: Path | None = None
+    dkim_selector: str = ""
+    """Under which name the domain `mail_list` has the public key of DKIM; empty for letters without a signature."""
+    dkim_key_file: Path | None = None
+    """The file of the private key, as PEM."""
+    send_rate: float = 0.0
+    """Letters a second at most; 0 for as many as the mail server takes."""
+    send_workers: int = 1
+    """How many letters are handed over at once, each over a connection of its own."""
+    uncertain: str = "resend"
+    """What becomes of a letter of which nobody knows whether the mail server has it: one of `UNCERTAIN`."""
+    relay_log: Path | None = None
+    """The log of the mail server, if it is Postfix on this machine: there one can look what it has taken."""
+    bounces: str = field(default="", repr=False)
+    """Where letters come back to: a maildir, or ``imaps://user:password@host/folder``. See `secret`."""
+    bounces_file: Path | None = None
+    hooks: tuple[Hook, ...] = field(default=(), repr=False)
+    """Web-hooks that are told each edition."""
+    subscribe: bool = False
+    """Whether `cvdigest serve` has the forms by which people subscribe."""
     date: dt.date | None = None
     """The date that arXiv prints; None for the newest."""
     sample: bool = False
@@ -117,6 +151,24 @@ class Settings:
         if self.sample:
             return self.out / "sample" / "site"
         return self.site or self.out / ("site" if self.category == _USUAL else f"site-{self.category}")
+
+    @property
+    def sender_name(self) -> str:
+        """Who letters to subscribers are from, by name."""
+        return self.mail_name or f"{self.category} digest"
+
+    @property
+    def forms_url(self) -> str:
+        """The address of the forms, with a slash at its end; empty if it is not known."""
+        return self.mail_url or self.site_url
+
+    @property
+    def pages_url(self) -> str:
+        """The address of the site that letters lead to, with a slash at its end; empty if it is not known.
+
+        What serves the forms serves the pages too.
+        """
+        return self.site_url or (self.mail_url if self.subscribe else "")
 
     @property
     def seconds_between(self) -> float:
@@ -321,6 +373,78 @@ def _log(value: str) -> str:
 _LOGS = ("auto", "plain", "text", "json")
 
 
+def _mail_name(value: str) -> str:
+    if "=?" in value:
+        msg = "=? begins an encoded word in a mail, and cannot stand in a name"
+        raise ValueError(msg)
+    if not value.isprintable() or len(value) > _LONGEST_NAME:
+        msg = f"a name is one line of at most {_LONGEST_NAME} letters"
+        raise ValueError(msg)
+    return value.strip()
+
+
+def _mail_url(value: str) -> str:
+    found = _site_url(value)
+    parts = urlsplit(found)
+    if parts.scheme == "http" and not addresses.loopback(parts.hostname or ""):
+        msg = f"{value!r}: people confirm and unsubscribe over https:// (http:// is for this machine alone)"
+        raise ValueError(msg)
+    return found
+
+
+def _mail_key(value: str) -> str:
+    if not _KEY.fullmatch(value):
+        msg = "a key is made of 32 to 512 letters and digits (openssl rand -hex 32 makes one)"  # and is not told
+        raise ValueError(msg)
+    return value
+
+
+_KEY = re.compile(r"[A-Za-z0-9+/=_-]{32,512}")
+
+
+def _dkim_selector(value: str) -> str:
+    try:
+        return addresses.domain(value)
+    except ValueError:
+        msg = f"{value[:80]!r} is no selector of DKIM: letters, digits and hyphens (digest2026, say)"
+        raise ValueError(msg) from None
+
+
+def _send_rate(value: str | float) -> float:
+    try:
+        rate = float("nan") if isinstance(value, bool) else float(value)
+    except ValueError:
+        rate = float("nan")
+    if not 0 <= rate <= _FASTEST_RATE:
+        msg = f"{value!r} is no rate: 0 to {_FASTEST_RATE:.0f} letters a second, 0 for no bound"
+        raise ValueError(msg)
+    return rate
+
+
+def _workers(value: str | int) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,3}", str(value)) or not 1 <= int(value) <= _MOST_WORKERS:
+        msg = f"{value!r} is no number of workers: 1 to {_MOST_WORKERS}"
+        raise ValueError(msg)
+    return int(value)
+
+
+def _uncertain(value: str) -> str:
+    if value not in UNCERTAIN:
+        msg = f"{value!r} is nothing to do about an uncertain letter; there are {' and '.join(UNCERTAIN)}"
+        raise ValueError(msg)
+    return value
+
+
+def _bounces(value: str) -> str:
+    if "://" in value:
+        addresses.imap_server(value)
+        return value
+    if not value or "\0" in value:
+        msg = "that is neither the path of a maildir nor an address that begins with imaps://"
+        raise ValueError(msg)
+    return str(Path(value).expanduser())
+
+
 def _mail_server(value: str) -> str:
     addresses.mail_server(value)
     return value
@@ -337,15 +461,19 @@ def _hours(value: str | float) -> float:
     return hours
 
 
-class _FeedError(ValueError):
-    """One of several feeds is malformed: the one at `place`."""
+class _TableError(ValueError):
+    """One of several tables, feeds say, is malformed: the one at `place`."""
 
     def __init__(self, place: int, message: str) -> None:
         super().__init__(message)
         self.place = place
 
 
-def _feeds(value: str | list[Any]) -> tuple[OwnFeed, ...]:
+_Named = TypeVar("_Named", OwnFeed, Hook)
+
+
+def _tables(value: str | list[Any], what: str, most: int, one: Callable[[object], _Named]) -> tuple[_Named, ...]:
+    """Return what a list of tables holds, each with a name of its own; *one* reads a table, *what* is what they are called."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -353,24 +481,75 @@ def _feeds(value: str | list[Any]) -> tuple[OwnFeed, ...]:
             msg = f"that is no JSON: {exc}"
             raise ValueError(msg) from exc
         if not isinstance(value, list):
-            msg = "that is no list of feeds"
+            msg = f"that is no list of {what}"
             raise ValueError(msg)  # noqa: TRY004 - one kind of error for one kind of mistake
-    if len(value) > _MOST_FEEDS:
-        msg = f"{len(value)} feeds are too many; {_MOST_FEEDS} are the most"
+    if len(value) > most:
+        msg = f"{len(value)} {what} are too many; {most} are the most"
         raise ValueError(msg)
-    found: dict[str, OwnFeed] = {}
+    found: dict[str, _Named] = {}
     for place, table in enumerate(value):
         try:
-            one = own_feed(table)
-            if one.name in found:
-                msg = f"there are two of the name {one.name!r}"
-                raise ValueError(msg)  # noqa: TRY301 - one door for all mistakes in a feed
+            read = one(table)
+            if read.name in found:
+                msg = f"there are two of the name {read.name!r}"
+                raise ValueError(msg)  # noqa: TRY301 - one door for all mistakes in a table
         except UsageError as exc:
-            raise _FeedError(place, exc.message) from exc
+            raise _TableError(place, exc.message) from exc
         except ValueError as exc:
-            raise _FeedError(place, str(exc)) from exc
-        found[one.name] = one
+            raise _TableError(place, str(exc)) from exc
+        found[read.name] = read
     return tuple(found.values())
+
+
+def _feeds(value: str | list[Any]) -> tuple[OwnFeed, ...]:
+    return _tables(value, "feeds", _MOST_FEEDS, own_feed)
+
+
+def _hooks(value: str | list[Any]) -> tuple[Hook, ...]:
+    return _tables(value, "web-hooks", _MOST_HOOKS, _hook)
+
+
+def _hook(table: object) -> Hook:
+    """Return a web-hook out of a table with ``name`` and ``url``, and ``format`` and ``topics`` as far as they are wanted.
+
+    Raises:
+        ValueError: it is malformed; the message leaves the address out.
+
+    """
+    if not isinstance(table, dict):
+        msg = "a web-hook is a table with a name and a url"
+        raise ValueError(msg)  # noqa: TRY004 - one kind of error for one kind of mistake
+    if strange := next((key for key in table if key not in _HOOK_KEYS), None):
+        msg = f"a web-hook has no {strange[:40]!r}; it has {', '.join(_HOOK_KEYS)}"
+        raise ValueError(msg)
+    name, url, form, topics = table.get("name", ""), table.get("url", ""), table.get("format", "json"), table.get("topics", [])
+    if not isinstance(name, str) or not _FEED_NAME.fullmatch(name):
+        msg = "the name of a web-hook is made of small letters, digits and hyphens, at most 64"
+        raise ValueError(msg)
+    if form not in HOOK_FORMATS:
+        msg = f"{name}: formats are {', '.join(HOOK_FORMATS)}"
+        raise ValueError(msg)
+    if not isinstance(topics, list) or len(topics) > MOST_SHELVES:
+        msg = f"{name}: topics are a list, of at most {MOST_SHELVES}"
+        raise ValueError(msg)
+    if strange := next((one for one in topics if not isinstance(one, str) or not _FEED_TOPIC.fullmatch(one)), None):
+        msg = f"{name}: {str(strange)[:40]!r} is no topic: TOPIC or TOPIC/SUBTOPIC, by their slugs"
+        raise ValueError(msg)
+    if not url:
+        msg = f"{name}: url is missing"
+        raise ValueError(msg)
+    if form == "telegram" and isinstance(url, str) and "chat_id=" not in url.partition("?")[2]:
+        msg = f"{name}: the url of a bot ends with /sendMessage?chat_id= and the number of the chat"
+        raise ValueError(msg)
+    try:
+        return Hook(name, addresses.webhook(url if isinstance(url, str) else ""), form, tuple(dict.fromkeys(topics)))
+    except ValueError as exc:
+        msg = f"{name}: {exc}"
+        raise ValueError(msg) from exc
+
+
+_HOOK_KEYS = ("name", "url", "format", "topics")
+_MOST_HOOKS = 50
 
 
 def own_feed(table: object) -> OwnFeed:
@@ -445,6 +624,21 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "operator": addresses.mailbox,
     "alert_after": _hours,
     "feeds": _feeds,
+    "mail_list": addresses.domain,
+    "mail_name": _mail_name,
+    "mail_url": _mail_url,
+    "mail_key": _mail_key,
+    "mail_key_file": _path,
+    "dkim_selector": _dkim_selector,
+    "dkim_key_file": _path,
+    "send_rate": _send_rate,
+    "send_workers": _workers,
+    "uncertain": _uncertain,
+    "relay_log": _path,
+    "bounces": _bounces,
+    "bounces_file": _path,
+    "hooks": _hooks,
+    "subscribe": _flag,
     "date": _date,
     "sample": _flag,
     "json": _flag,
@@ -452,8 +646,11 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "debug": _flag,
 }
 assert set(_READERS) == {field.name for field in fields(Settings)}  # noqa: S101 - a slip of ours, not of a user's
-_SECRET = {"webhook": addresses.webhook, "mail_server": addresses.mail_server, "database": _database}
+_SECRET: Mapping[str, Callable[[str], object]] = {
+    "webhook": addresses.webhook, "mail_server": addresses.mail_server, "database": _database, "mail_key": _mail_key, "bounces": _bounces,
+}  # fmt: skip
 """What may be read from a file of its own, and is quoted by no message."""
+_UNSAID = {*_SECRET, "hooks"}
 _NOT_TEXT = {
     "alert_after": (int, float),
     "pace": (int, float),
@@ -462,9 +659,12 @@ _NOT_TEXT = {
     "include": (list,),
     "category": (list,),
     "feeds": (list,),
+    "hooks": (list,),
+    "send_rate": (int, float),
+    "send_workers": (int,),
     "now": (dt.datetime,),
     "date": (dt.date,),
-    **dict.fromkeys(("second_opinion", "no_site", "sample", "json", "quiet", "debug"), (bool,)),
+    **dict.fromkeys(("second_opinion", "no_site", "subscribe", "sample", "json", "quiet", "debug"), (bool,)),
 }
 
 
@@ -528,15 +728,17 @@ def _from_file(found: Settings, path: Path, without: Container[str]) -> Settings
         name = key.replace("-", "_")
         where = f"{path}:{_line(text, key)}"
         if name not in _READERS:
-            msg = f"{where}: there is no setting {key!r}; there are {', '.join(_READERS)}"
+            near = get_close_matches(name, _READERS, n=1)
+            meant = f"did you mean {near[0].replace('_', '-')}?" if near else f"there are {', '.join(_READERS)}"
+            msg = f"{where}: there is no setting {key!r}; {meant}"
             raise _about(key, msg)
         if not isinstance(value, (str, *_NOT_TEXT.get(name, ()))):
-            msg = f"{where}: {key} cannot be " + (f"a {type(value).__name__}" if name in _SECRET else f"{value!r}")
+            msg = f"{where}: {key} cannot be " + (f"a {type(value).__name__}" if name in _UNSAID else f"{value!r}")
             raise _about(key, msg)
         try:
             found = replace(found, **{name: _READERS[name](value)})
         except (ValueError, TypeError) as exc:
-            if isinstance(exc, _FeedError):
+            if isinstance(exc, _TableError):
                 where = f"{path}:{_line(text, key, exc.place)}"
             msg = f"{where}: {key}: {exc}"
             raise _about(key, msg) from exc
@@ -550,11 +752,24 @@ def _line(text: str, key: str, place: int = 0) -> int:
     return found[min(place, len(found) - 1)]
 
 
+def forms_address(found: Settings) -> str:
+    """Return the address of the forms, to be told to people; empty if it is not known.
+
+    Raises:
+        SettingsError: it is that of the site, which can be read by all, and what people do on forms would be readable too.
+
+    """
+    try:
+        return _mail_url(found.forms_url) if found.forms_url else ""
+    except ValueError as exc:
+        raise SettingsError(str(exc), advice="set mail_url, or an address of the site that begins with https://") from exc
+
+
 # -- secrets: given as they are, or in a file that only their owner can read -------------------------------------------
 
 
 def secret(found: Settings, name: str, environment: Mapping[str, str]) -> str:
-    """Return the setting ``webhook``, ``mail_server`` or ``database``, out of its file if that is set; "" if neither is.
+    """Return one of the settings in `_SECRET`, ``mail_key`` say, out of its file if that is set; "" if neither is.
 
     Raises:
         SettingsError: both are set, or the file cannot be read, or others than its owner can read it, or what is in it is
@@ -574,12 +789,17 @@ def secret(found: Settings, name: str, environment: Mapping[str, str]) -> str:
 def secrets(found: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return what of the settings is never to be said; files that cannot be used hold nothing."""
     told: list[str] = [*hidden.of_database(found.database)]
-    for name, parts in (("webhook", hidden.of_webhook), ("mail_server", hidden.of_login)):
+    for hook in found.hooks:
+        told += hidden.of_webhook(hook.url)
+    whole: Callable[[str], tuple[str, ...]] = lambda key: (key,) if key else ()  # noqa: E731 - a key is hidden as it is
+    parts_of = {"webhook": hidden.of_webhook, "mail_server": hidden.of_login, "bounces": hidden.of_login, "mail_key": whole}
+    for name, parts in parts_of.items():
         told += parts(getattr(found, name))
         path = getattr(found, f"{name}_file")
         with suppress(SettingsError):
             told += parts(_out_of_file(name, path, environment)) if path else ()
-    return tuple(dict.fromkeys(told))
+    names = {hook.name for hook in found.hooks}  # by which it is told of them
+    return tuple(value for value in dict.fromkeys(told) if value not in names)
 
 
 def _out_of_file(name: str, path: Path, environment: Mapping[str, str]) -> str:

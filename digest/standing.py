@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from digest import heartbeat
+from digest.core.subscription import Handling
 from digest.files import host
-from digest.store import editions, runs
+from digest.store import editions, outbox, runs
 from digest.store.database import Database
 from digest.store.runs import Run
 
@@ -84,6 +85,28 @@ def daemon_line(found: dict[str, Any]) -> str:
 
 def _minute(moment: str) -> str:
     return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def queue(database: Database, category: str) -> dict[str, Any]:
+    """Return how many letters, and messages to web-hooks, are still to be handed over, as what JSON can hold."""
+    with database.read() as connection:
+        counts = outbox.counts(connection, Handling.NEW, Handling.DEFERRED, Handling.UNCERTAIN, category=category)
+        due = outbox.next_due(connection, category=category)
+    return {
+        "waiting": counts[Handling.NEW],
+        "put_off": counts[Handling.DEFERRED],
+        "uncertain": counts[Handling.UNCERTAIN],
+        "due": due.isoformat() if due else None,
+    }
+
+
+def queue_line(found: dict[str, Any], now: datetime) -> str:
+    """Return what `queue` found as one plain line."""
+    said = f"letters: {found['waiting']} wait, {found['put_off']} put off, {found['uncertain']} uncertain"
+    if not found["due"]:
+        return said
+    when = "now" if datetime.fromisoformat(found["due"]) <= now else _minute(found["due"])
+    return f"{said}; the next is due {when}"
 
 
 def edition_numbers(database: Database, category: str, first: date, last: date) -> dict[date, int]:

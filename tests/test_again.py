@@ -102,6 +102,7 @@ def test_without_again_a_date_is_not_made_again(program: Program, doubtful: Path
     assert "edition 1 of 2026-11-20 was made in the layout topics, of cross,new; --again makes it as you ask for it now" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -253,6 +254,7 @@ def made(program: Program, weeks_made: Path) -> Program:
     return program
 
 
+@pytest.mark.slow
 def test_by_the_same_model(made: Program, arxiv: servers.Arxiv) -> None:
     """Nothing is different: nothing is written and nobody is asked."""
     before, asked = pages(made), len(arxiv.asked)

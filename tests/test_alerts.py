@@ -388,3 +388,25 @@ def test_a_date_from_its_first_failure_to_its_end(world: World) -> None:
         alarms.ring(alerts, [replace(NOTE, state=state)], LATE + timedelta(hours=hours - 1), timedelta(hours=6))
 
     assert world.hook.events == [("raised", "date-failed", "2026-11-20"), ("resolved", "date-failed", "2026-11-20")]
+
+
+def test_letters_that_cannot_be_handed_over(world: World) -> None:
+    """One failure is no matter for an alert, three in a row are; it is over with the first letter that is taken."""
+    alerts = world.alerts()
+    kinds = []
+    for failures, sent in ((1, 0), (2, 0), (3, 0), (4, 0), (0, 0), (0, 1)):
+        alarms.ring_mail(alerts, "cs.CV", failures, "the server is down", sent)
+        kinds.append([alert.kind for alert in alerts.open()])
+
+    assert kinds == [[], [], *[["mail-failed"]] * 3, []]
+
+
+def test_a_web_hook_that_is_given_up(world: World) -> None:
+    """It is told of until an edition is taken again."""
+    alerts = world.alerts()
+    kinds = []
+    for refused, sent in ((0, 0), (1, 1), (0, 0), (0, 1)):
+        alarms.ring_hooks(alerts, "cs.CV", refused, sent)
+        kinds.append([alert.kind for alert in alerts.open()])
+
+    assert kinds == [[], ["hook-failed"], ["hook-failed"], []]

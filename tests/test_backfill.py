@@ -162,6 +162,7 @@ def test_the_newest_by_default(program: Program, arxiv: servers.Arxiv) -> None:
     assert (done.status, arxiv.asked) == (0, ALL[-3:])
 
 
+@pytest.mark.slow
 def test_a_page_that_was_removed(program: Program, arxiv: servers.Arxiv) -> None:
     """It is made again from what is kept, without asking arXiv."""
     program("backfill", *RANGE)
@@ -185,6 +186,7 @@ def test_an_interrupted_backfill(program: Program, arxiv: servers.Arxiv) -> None
     assert arxiv.asked == ALL
 
 
+@pytest.mark.slow
 def test_ctrl_c(program: Program, arxiv: servers.Arxiv) -> None:
     """An interrupt ends it with 130; what is done stays done, and the next backfill asks for the rest alone."""
     reached, free = threading.Event(), threading.Event()
@@ -363,6 +365,7 @@ def test_another_choice_of_kinds_is_no_late_paper(program: Program) -> None:
     assert program.noted(LAST)["late"] == []
 
 
+@pytest.mark.slow
 def test_a_published_date_stays_so(program: Program, arxiv: servers.Arxiv) -> None:
     """When a page that is there cannot be renewed, the date is published all the same, and the reason is told."""
     program.now = "2026-11-20T01:10Z"
@@ -502,6 +505,7 @@ def test_what_is_settled(tmp_path: Path, note: Note, days: int, source: str, *, 
 # -- what is kept ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pages_from_before_there_was_a_database(program: Program, arxiv: servers.Arxiv) -> None:
     """They are noted without asking arXiv again."""
     program("backfill", *RANGE)

@@ -231,6 +231,7 @@ def test_all_titles_together_prove_it() -> None:
     assert "other papers" in faults({})[0]
 
 
+@pytest.mark.slow
 def test_a_title_in_both_is_found_however_it_is_written() -> None:
     """A daily paper under the title of one that was taught has been seen."""
     assert "taught 1 of the papers" in faults({"titles_sha256": titles_sha256("Daily one")}, ("Daily one",), ("DAILY: one",))[0]

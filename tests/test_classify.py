@@ -121,6 +121,7 @@ def test_any_number_of_processes_gives_the_same_bytes(nursery: Nursery, tmp_path
     assert done.out == b"".join(written)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.dictionaries(
@@ -295,6 +296,7 @@ def test_a_reader_that_goes_away(tmp_path: Path, jobs: str) -> None:
     assert (done.stderr, json.loads(done.stdout)["id"]) == ("", "2611.02099")
 
 
+@pytest.mark.slow
 def test_a_full_device(tmp_path: Path) -> None:
     """A standard output that cannot be written is one line."""
     path = tmp_path / "papers.jsonl"

@@ -451,6 +451,7 @@ def test_settings_in_the_users_folder(program: Program) -> None:
     [
         ('category = "cs.CV"\nlayout = \n', r"cvdigest\.toml:2: "),
         ('category = "cs.CV"\n\ncolour = "blue"\n', r"cvdigest\.toml:3: there is no setting 'colour'"),
+        ('mail-sever = "x"\n', r"cvdigest\.toml:1: there is no setting 'mail-sever'; did you mean mail-server\?"),
         ("# pace\npace = true\n", r"cvdigest\.toml:2: pace"),
         ('# out\n\n\n"pace" = "fast"\n', r"cvdigest\.toml:4: pace"),
         ("[run]\npace = 3\n", r"cvdigest\.toml:1: there is no setting 'run'"),

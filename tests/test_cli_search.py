@@ -81,7 +81,7 @@ def test_nothing_steers_a_terminal(data: Path, capsys: pytest.CaptureFixture[str
     [
         ([], "no word to look for"),
         (["mesh", "--topic", "3dd"], "did you mean 3d"),
-        (["mesh", "--topic", "o"], "there is no topic 'o'"),
+        (["mesh", "--topic", "o"], "several topics begin with 'o'; write one of object-detection, "),
         (["mesh", "--topic", "3d/gait"], "person-reid/gait"),
         (["mesh", "--from", "2026-02-30"], "--from"),
         (["mesh", "--from", "2026-02-02", "--to", "2026-02-01"], "is after"),

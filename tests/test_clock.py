@@ -84,7 +84,7 @@ def child(*arguments: str, folder: Path, first: str = "", **environment: str) ->
 BLOCKED = "sys.modules['tzdata'] = None"
 
 
-@pytest.mark.parametrize("command", [("schedule",), ("run", "--due")])
+@pytest.mark.parametrize("command", [pytest.param(("schedule",), marks=pytest.mark.slow), ("run", "--due")])
 def test_without_time_zone_data(tmp_path: Path, command: tuple[str, ...]) -> None:
     """A machine that does not know the time zone of Ithaca is told so at the start, in plain words, and nothing is asked."""
     options = [f"--data={tmp_path / 'data'}", f"--out={tmp_path / 'out'}", "--arxiv-url=http://127.0.0.1:9"]

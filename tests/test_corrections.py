@@ -65,6 +65,7 @@ def test_identifiers(text: str, expected: str | None) -> None:
     assert identifier(text) == expected
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(PAPERS, st.one_of(st.none(), SHELVES)), max_size=12))
 def test_the_newest_wins(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, tuple[str, str] | None]]) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,19 @@ def test_the_quick_start_can_be_typed() -> None:
     assert block is not None
     assert block[0].splitlines()[1:-1] == ["make digest", "make test"]
     assert {"digest", "test"} <= set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
+
+
+def test_topics_in_examples_exist() -> None:
+    """Every topic that the README's examples choose is one of the catalogue, as it is written there."""
+    topics = tomllib.loads(text("models/taxonomy.toml"))["topic"]
+    there = {topic["slug"] for topic in topics} | {f"{topic['slug']}/{one['slug']}" for topic in topics for one in topic["subtopics"]}
+    blocks = "\n".join(_CODE_BLOCK.findall(text("README.md")))
+    chosen = re.findall(r"--topic ([\w/-]+)", blocks)
+    chosen += [slug for line in re.findall(r"^topics = \[(.*)\]", blocks, re.MULTILINE) for slug in re.findall(r'"([^"]+)"', line)]
+    chosen += [slug.strip() for line in re.findall(r"^[\w.]+@[\w.]+,([^,\n]+),", blocks, re.MULTILINE) for slug in line.split(";")]
+
+    assert len(chosen) > 5
+    assert set(chosen) <= there
 
 
 def test_targets_that_are_described_exist() -> None:

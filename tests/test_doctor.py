@@ -21,7 +21,7 @@ from digest.errors import SettingsError
 from digest.settings import Settings, read, secret, secrets
 from tests import pages, servers
 from tests.pages import Fake
-from tests.reference import ROOT
+from tests.reference import ROOT, clean_environment
 from tests.test_alerts import hook
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -204,7 +204,13 @@ def test_no_time_zone_data_at_all(tmp_path: Path) -> None:
     (tmp_path / "doctor.py").write_text(
         "from digest.cli import main\nassert main(['status']) == 1\nraise SystemExit(main(['doctor', '--offline']))\n", "utf-8"
     )
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONTZPATH": ""}
+    environment = clean_environment(
+        tmp_path,
+        PYTHONPATH=f"{tmp_path}:{ROOT}",
+        PYTHONTZPATH="",
+        CVDIGEST_DATA=str(tmp_path / "state"),
+        CVDIGEST_CONTACT="you@example.org",
+    )
     command = [sys.executable, "doctor.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
 

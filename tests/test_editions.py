@@ -198,6 +198,7 @@ def restored(program: Program, forgotten: Program) -> Program:
     return replace(program, url=forgotten.url)
 
 
+@pytest.mark.slow
 def test_a_newer_edition_that_the_database_has_forgotten(restored: Program) -> None:
     """It is kept again as it lies there, by a run and by a daemon; what is made then has the next number."""
     before = restored.page(LAST).read_bytes()

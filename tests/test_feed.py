@@ -500,6 +500,7 @@ def test_every_cut_is_noticed(make: Callable[..., bytes]) -> None:
     assert len(feed.parse(whole).entries) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
 def test_damaged_feeds(make: Callable[..., bytes]) -> None:
     """Whatever is wrong with a feed, it is read or refused with an error of the project's own, and of every kind there is some."""

@@ -216,6 +216,7 @@ def test_what_is_no_identifier(desk: Desk) -> None:
     assert desk.api.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [*ONCE.values(), answers(200, INTERNAL)], ids=[*ONCE, "an error"])
 def test_a_batch_that_fails_once(desk: Desk, fault: Fault) -> None:
     """An answer that is no good is asked for again, and nothing lacks in the end."""
@@ -227,6 +228,7 @@ def test_a_batch_that_fails_once(desk: Desk, fault: Fault) -> None:
     assert desk.papers(ids(120)) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
@@ -586,6 +588,7 @@ DIFFERENCES = {
 COMPLETED = re.compile(r"https://doi\.org/|http://")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", DAYS)
 def test_recorded_papers_are_those_of_the_announcement(real: Desk, day: int) -> None:
     """By identifiers, the API gives what the page of the date gives, but for the differences that are named."""
@@ -611,6 +614,7 @@ DEFERRED = Calendar(frozenset({date(2026, 11, 15)}))
 """There was no announcement with the date 16 November."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", DAYS)
 def test_recorded_windows_give_the_announcement(real: Desk, day: int) -> None:
     """What was submitted in a date's window is what was announced as new and as cross-lists, but for the late ones.

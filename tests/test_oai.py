@@ -757,6 +757,7 @@ def test_a_token_that_repeats(arxiv: servers.Arxiv, tmp_path: Path, back: int) -
     assert len(refused(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_a_harvest_without_end(arxiv: servers.Arxiv, tmp_path: Path) -> None:
     """A harvest of more than 200 pages is given up."""
     arxiv.other = lambda _path: oaipmh.answer(ROWS[:1], token=f"page{len(arxiv.asked)}")

@@ -105,6 +105,7 @@ def order(work: Work) -> tuple[str, tuple[int, int]]:
     return archive(work.id), age(work.id)
 
 
+@pytest.mark.slow
 def test_the_world_is_one_to_learn_from() -> None:
     """The world has every trouble that the reconstruction is to survive."""
     arxiv = spell(1, STARTS[0], Rates(daily=200))
@@ -316,6 +317,7 @@ def test_archives_before_april_2007() -> None:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(CASES, st.sampled_from(sorted(CATEGORIES)))
 def test_asking_comes_to_an_end(case: tuple[int, date, Rates, Place], category: str) -> None:

@@ -231,6 +231,7 @@ def test_no_window_of_a_date_without_announcement(arxiv: servers.Arxiv, tmp_path
 MONTH = "/list/cs.CV/2026-11?skip=0&show=2000"
 
 
+@pytest.mark.slow
 @on(DAYS, quick=(10, 20))
 def test_a_date_worked_out(truth: Mapping[int, Announcement], tmp_path: Path, day: int) -> None:
     """Out of the month's list, every paper that was first announced on a date comes out, and no other.
@@ -442,6 +443,7 @@ def subscribed(name: str) -> str:
     return f"{archive}{rest[rest.index('.') :] if '.' in rest else ''}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAILS)
 def test_a_mailing(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A saved mailing makes the digest of its date, with every paper that it announces; nobody is asked."""

@@ -769,6 +769,7 @@ def test_stopped_and_continued(tmp_path: Path, arxiv: servers.Arxiv) -> None:
         assert eventually(edition(tmp_path).exists)
 
 
+@pytest.mark.slow
 def test_told_to_end_while_it_begins(tmp_path: Path, arxiv: servers.Arxiv) -> None:
     """SIGTERM before anything is loaded or opened ends it as well as a later one."""
     with daemon(tmp_path, arxiv.url) as process:

@@ -520,6 +520,7 @@ def stranger(arxiv: Universe) -> str:
     return next(work.id for work in arxiv.world.run("cs.LG", FRIDAY) if "cs.CV" not in work.categories)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("service", "edit", "agrees", "says"),
     [
@@ -827,6 +828,7 @@ def test_a_plan_comes_true(arxiv: Universe, tmp_path: Path, when: datetime, day:
 SLOW = [pytest.param(source, marks=pytest.mark.slow) for source in ("listing", "catchup", "api")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["auto", "recent", "feed", "oai", "month", *SLOW])
 def test_a_second_run(program: Program, arxiv: Universe, source: str) -> None:
     """A date is asked for once, whatever the source: a second run asks nothing and leaves the same bytes."""
@@ -877,6 +879,7 @@ def test_a_backfill_over_the_edge(program: Program, arxiv: Universe) -> None:
 # -- what is not settled yet ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_newest_is_never_worked_out(program: Program, arxiv: Universe) -> None:
     """The pages state no Friday yet, though OAI-PMH and the query API know its submissions: Friday waits, and they are not asked."""
     old_copy(arxiv, "/list/cs.CV/new", "/list/cs.CV/recent?skip=0&show=2000")

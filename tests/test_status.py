@@ -82,6 +82,7 @@ def test_the_last_date(program: Program, now: str, last: str) -> None:
     assert program("status").out.splitlines()[-1][:10] == last
 
 
+@pytest.mark.slow
 def test_each_state_and_why(program: Program, arxiv: servers.Arxiv) -> None:
     """Each date is in one of the four states, with its reason."""
     arxiv.pages[address(ANNOUNCED[0])] = b"<html><h1>Sorry</h1></html>"
@@ -185,6 +186,7 @@ def test_as_text(fortnight: Program) -> None:
     assert "2026-11-09-cs.CV.md, number " in out
 
 
+@pytest.mark.slow
 def test_several_editions(program: Program, arxiv: servers.Arxiv) -> None:
     """A paper that is announced twice is shown twice, the oldest first."""
     again = Fake("2611.00091", "Gardens, Revised", kind="replaced")
@@ -293,6 +295,7 @@ def test_a_damaged_edition(fortnight: Program) -> None:
     assert (done.status, f"{path} is passed over" in done.err) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_year_of_editions(program: Program) -> None:
     """A paper among two hundred and fifty days of a hundred papers is found in less than two seconds of work."""
     program("run")

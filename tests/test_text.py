@@ -149,6 +149,7 @@ def test_plain_keeps_paragraphs_when_asked() -> None:
     assert plain("one\ntwo") == "one two"
 
 
+@pytest.mark.slow
 @given(mixed(*MARKS, *MATHS, *LINKS))
 @usual(600)
 def test_plain_is_clean_and_done_at_once(text: str) -> None:

@@ -116,6 +116,7 @@ def test_a_topic_with_few_papers_is_named(train: Train, tmp_path: Path) -> None:
     assert "warning: rare: only" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -3,6 +3,7 @@
 import argparse
 import os
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -97,7 +98,9 @@ def _work(  # noqa: PLR0913, PLR0917 - the program, what it says, and how it end
     program: "App", clock: Clock, console: Console, put_out: PutOut, minutes: float, told: socket.socket
 ) -> None:
     """Make what is due until SIGTERM."""
-    from digest import app, heartbeat
+    from digest import alarms, app, heartbeat
+    from digest.core.subscription import Handling
+    from digest.hooks import beside
     from digest.scheduling import Clockwork
 
     settings = program.settings
@@ -108,6 +111,26 @@ def _work(  # noqa: PLR0913, PLR0917 - the program, what it says, and how it end
 
     poll = _poll(program, clock, console, put_out, alarm)
     data = app.data_folder(settings)
+    ends = threading.Event()
+    hooks = program.hooks(clock.now, ends) if settings.hooks else None
+    mails = settings.mail_list and (settings.mail_server or settings.mail_server_file)
+    courier = program.courier(os.environ, clock.now, ends) if mails else None
+    returns = program.returns(os.environ) if mails else None
+
+    def send() -> None:
+        if returns is not None:  # before letters go to those who are stopped
+            returns.round(clock.now())
+        with beside(hooks) as told_hooks:
+            try:
+                report = courier.round() if courier is not None else None
+            except StoreError as exc:
+                if courier is not None:
+                    alarms.ring_mail(alerts, settings.category, courier.failures, str(exc), 0)
+                raise
+        if courier is not None and report is not None:
+            alarms.ring_mail(alerts, settings.category, courier.failures, report.trouble, report.counts[Handling.SENT])
+        alarms.ring_hooks(alerts, settings.category, told_hooks[Handling.REFUSED], told_hooks[Handling.SENT])
+
     clockwork = Clockwork(
         poll,
         clock,
@@ -119,6 +142,8 @@ def _work(  # noqa: PLR0913, PLR0917 - the program, what it says, and how it end
         settings.category,
         max(minutes * 60 / settings.speed, _QUICKEST) if settings.speed else minutes * 60,
         after=lambda outcome: _after(alerts, program, outcome, clock.now()),
+        send=send if hooks or courier else None,
+        sending_ends=ends,
     )
     console.say(f"looking what is due, at least every {minutes:g} minutes")
     clockwork.run(told)
@@ -148,7 +173,7 @@ def _ring(alerts: "Alerts", program: "App", outcome: "Outcome", now: datetime) -
     # What the clock itself had to tell is over when a look went well; one at which nobody was asked shows it only if nothing is open.
     if not outcome.errors and (outcome.asked or not outcome.open):
         for alert in alerts.open():
-            if alert.day is None and alert.category == days.category:
+            if alert.day is None and alert.category == days.category and alert.kind not in alarms.OF_SENDING:
                 alerts.resolve(*alert.key)
     alerts.retry()
 

@@ -10,8 +10,10 @@ from digest.errors import DigestError, UsageError
 
 if TYPE_CHECKING:
     from digest.app import App
+    from digest.core.site import Frame
     from digest.web.application import Answered
     from digest.web.holdings import Holdings
+    from digest.web.subscribing import Forms
 
 _PORT, _THREADS, _CACHE = 8080, 4, 64
 _MOST_PORTS, _MOST_THREADS, _MOST_CACHE = 65_535, 12, 4096
@@ -86,6 +88,7 @@ def _application(program: "App", console: Console, megabytes: int) -> object:
     from digest.web.application import application
     from digest.web.description import description
 
+    forms = _forms(program) if program.settings.subscribe else None
     holdings = _holdings(program, console, megabytes)
     document = description(resources.folder("models"), holdings.taxonomy, holdings.categories)
 
@@ -96,13 +99,36 @@ def _application(program: "App", console: Console, megabytes: int) -> object:
         else:
             tell(f"{one.method} {one.path}: {one.status}, {one.size:,} bytes, {one.milliseconds:.1f} ms")
 
-    return application(holdings, document, log, console.error)
+    return application(holdings, document, log, console.error, forms)
+
+
+def _forms(program: "App") -> "Forms":
+    """Return the forms by which people subscribe."""
+    from digest import resources
+    from digest.clock import Clock
+    from digest.core.subscription import names_of
+    from digest.render.forms import FormPages
+    from digest.render.html import Pages
+    from digest.web.subscribing import Forms, origin
+
+    settings = program.settings
+    subscriptions = program.subscriptions()
+    pages = FormPages(Pages(resources.folder("templates")), _frame(program), names_of(settings.include))
+    return Forms(subscriptions, pages, origin(settings.forms_url), Clock(settings.now, settings.speed).now)
+
+
+def _frame(program: "App") -> "Frame":
+    """Return what is the same on all pages."""
+    from dataclasses import replace
+
+    from digest.core.site import SUBSCRIBE
+
+    found = program.site().frame
+    return replace(found, served=True, subscribe=SUBSCRIBE if program.settings.subscribe else found.subscribe)
 
 
 def _holdings(program: "App", console: Console, megabytes: int) -> "Holdings":
     """Return what is served: the site as it is now, and again as soon as there is something new."""
-    from dataclasses import replace
-
     from digest import resources
     from digest.core.site import SearchPage
     from digest.render.html import Pages
@@ -110,9 +136,7 @@ def _holdings(program: "App", console: Console, megabytes: int) -> "Holdings":
     from digest.web.caching import Cache
     from digest.web.holdings import Holdings
 
-    first = program.site()
-    frame = replace(first.frame, served=True)
-
+    first, frame = program.site(), _frame(program)
     pages = Pages(resources.folder("templates"))
 
     return Holdings(

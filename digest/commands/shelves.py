@@ -28,6 +28,10 @@ def shelf(text: str, taxonomy: Taxonomy, *, begins: bool = False) -> tuple[str, 
         near = (
             ["/".join(shelf) for shelf in taxonomy.shelves() if shelf[1] in (topic, subtopic)] or _near(text, slugs) or _near(topic, slugs)
         )
+        several = [slug for slug in taxonomy.names() if begins and topic and slug.startswith(topic.lower())]
+        if several:
+            what = f"several topics begin with {topic!r}"
+            raise UsageError(what, advice=f"write one of {', '.join(several)}")
         advice = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(taxonomy.names())}"
     else:
         what = f"{topic} has no subtopic {subtopic!r}"

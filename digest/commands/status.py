@@ -37,6 +37,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         notes = days.all_known(first, last, now)
         numbers = standing.edition_numbers(days.database, days.category, first, last)
         run = standing.last_run(days.database, days.category)
+        letters = standing.queue(days.database, days.category) if settings.mail_list or settings.hooks else None
     daemon = standing.daemon(app.data_folder(settings), days.category, now)
     if settings.json:
         told = {
@@ -47,10 +48,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
             "totals": dates.totals(notes),
             "run": run,
             "daemon": daemon,
+            "letters": letters,
         }
         with writing():
             write_json(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     else:
         about = [*([standing.daemon_line(daemon)] if daemon else []), *([standing.run_line(run)] if run else [])]
+        about += [standing.queue_line(letters, now)] if letters else []
         write_text("".join(f"{line}\n" for line in about) + dates.listed(notes, numbers))
     return 0

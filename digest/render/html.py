@@ -33,6 +33,7 @@ from digest.core.site import (
     SEARCH,
     SEARCHING,
     STYLE,
+    SUBSCRIBE,
     THEME,
     AboutPage,
     CalendarPage,
@@ -254,6 +255,7 @@ class _Place:
             root + path for path in (INDEX, CALENDAR, SEARCH, ABOUT, FEEDS, OPML)
         )
         self.style, self.theme, self.script, self.searching = (root + path for path in (STYLE, THEME, SCRIPT, SEARCHING))
+        self.subscribe = root + SUBSCRIBE if frame.subscribe == SUBSCRIBE else frame.subscribe
         self.names = frame.taxonomy.names()
         self._subtopics = frame.taxonomy.subtopic_names()
         self._divided = {topic.slug for topic in frame.taxonomy.topics if topic.by_subtopic}
@@ -461,6 +463,11 @@ class Pages:
         groups = [(names.get(group, group), list(own)) for group, own in groupby(links, lambda one: one.group)]
         feeds = [("feeds/digest", frame.title), ("feeds/papers", f"{frame.title}, each paper")]
         return self._page(self._place(frame, FEEDS), "feeds.html.j2", FEEDS, "Feeds", FEEDS, "single", feeds=feeds, groups=groups)
+
+    def form(self, frame: Frame, template: str, title: str, values: Mapping[str, Any], path: str = "") -> str:
+        """Return a page on which people subscribe or choose (see `digest.render.forms`); one without a *path* stands in a folder."""
+        place = self._place(frame, path, root=None if path else "../")
+        return self._page(place, template, path, title, path, "single form", **values)
 
     def not_found(self, frame: Frame) -> str:
         """Return what stands at an address that has no page; its own links hold wherever it is shown."""

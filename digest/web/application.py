@@ -1,7 +1,8 @@
-"""The Flask application: what is held in, a WSGI application out. It reads and changes nothing.
+"""The Flask application: what is held in, a WSGI application out. It reads and changes nothing, but for the forms, where there are any.
 
     /, /days/2026-11-20.html and so on       the pages of the site, as they are published
     /search?q=                               results as a page
+    /subscribe and three more                see `digest.web.subscribing`; only where people can subscribe
     /api/papers, /api/editions               JSON
     /openapi.json, /healthz, /metrics        for programs and those who watch them
 
@@ -30,10 +31,14 @@ from digest.web.asking import Asked
 from digest.web.caching import Body, prepared
 from digest.web.holdings import Holdings
 from digest.web.metrics import MEDIA_TYPE, Metrics
+from digest.web.subscribing import ALLOWED, LARGEST, Forms
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+_SECRET = re.compile(r"(/(?:confirm|manage|unsubscribe)/).+", re.DOTALL | re.IGNORECASE)
+"""An address that says who may do something."""
+_WRITTEN = re.compile(r"/subscribe|/(?:confirm|manage|unsubscribe)/[^/]+")
 _PATH = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
 _HTML = "text/html; charset=utf-8"
 _LONGEST_PATH = 200
@@ -50,14 +55,20 @@ class Answered:
 
     method: str
     path: str
+    """Without a token that stands in it."""
     status: int
     size: int
     """Bytes of the body."""
     milliseconds: float
 
 
-def application(holdings: Holdings, document: bytes, log: Callable[[Answered], None], error: Callable[[str], None]) -> Flask:
-    """Return the application. *document* is its description (`digest.web.description`); *error* is told what went wrong inside."""
+def application(
+    holdings: Holdings, document: bytes, log: Callable[[Answered], None], error: Callable[[str], None], forms: Forms | None = None
+) -> Flask:
+    """Return the application. *document* is its description (`digest.web.description`); *error* is told what went wrong inside.
+
+    Without *forms*, nobody can subscribe here, and nothing is written.
+    """
     app = Flask("cvdigest", static_folder=None, template_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -74,24 +85,23 @@ def application(holdings: Holdings, document: bytes, log: Callable[[Answered], N
         ("/metrics", "metrics", routes.metrics),
     ):
         app.add_url_rule(path, name, view, methods=["GET"])
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST
+    for path, name, view in forms.rules() if forms else ():
+        app.add_url_rule(path, name, view, methods=["GET", "POST"])
     app.add_url_rule("/", "page", routes.page, methods=["GET"], defaults={"path": INDEX})
     app.add_url_rule("/<path:path>", "page", routes.page, methods=["GET"])
 
     @app.before_request
     def begin() -> Response | None:
         g.begun = perf_counter()
-        if request.method in ("GET", "HEAD"):
-            return None
-        refused = _failed(HTTPStatus.METHOD_NOT_ALLOWED, f"only {answers.ALLOWED} are answered here: nothing can be changed")
-        refused.headers["Allow"] = answers.ALLOWED
-        return refused
+        return _refused(writes=forms is not None)
 
     @app.after_request
     def end(response: Response) -> Response:
         took = perf_counter() - g.begun
-        method = request.method if request.method in ("GET", "HEAD") else "other"
+        method = request.method if request.method in ("GET", "HEAD", "POST") else "other"
         metrics.answered(request.endpoint or "none", method, response.status_code, took)
-        log(Answered(request.method, request.path, response.status_code, response.content_length or 0, 1000 * took))
+        log(Answered(request.method, _shown(request.path), response.status_code, response.content_length or 0, 1000 * took))
         return response
 
     @app.errorhandler(UsageError)
@@ -114,11 +124,27 @@ def application(holdings: Holdings, document: bytes, log: Callable[[Answered], N
 
     @app.errorhandler(Exception)
     def broken(problem: Exception) -> Response:
-        error(f"an error of this program at {request.path} ({type(problem).__name__}: {problem}); report it")
+        error(f"an error of this program at {_shown(request.path)} ({type(problem).__name__}: {problem}); report it")
         return _failed(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the server")
 
     app.wsgi_app = _secured(app.wsgi_app)  # type: ignore[method-assign,assignment]  # as Flask tells to
     return app
+
+
+def _refused(*, writes: bool) -> Response | None:
+    """Return an error for a method that is not answered, None for one that is: to change something only where a path says so."""
+    there = writes and _WRITTEN.fullmatch(request.path) is not None
+    if request.method in ("GET", "HEAD") or (there and request.method == "POST"):
+        return None
+    allowed = ALLOWED if there else answers.ALLOWED
+    refused = _failed(HTTPStatus.METHOD_NOT_ALLOWED, f"only {allowed} are answered here{'' if there else ': nothing can be changed'}")
+    refused.headers["Allow"] = allowed
+    return refused
+
+
+def _shown(path: str) -> str:
+    """Return the path of a request as it may be told: who reads a log is not to unsubscribe anybody."""
+    return _SECRET.sub(r"\1...", path)
 
 
 def _secured(inner: "WSGIApplication") -> "WSGIApplication":

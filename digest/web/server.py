@@ -1,6 +1,7 @@
 """The server that an application stands in: waitress, with bounds, and a good end; the only waitress.
 
-One thread reads and writes all connections, so that slow clients hold nobody up; a few others make the answers.
+One thread reads and writes all connections, so that slow clients hold nobody up; a few others make the answers, and a few more those to
+what changes something, which may have to wait for the database.
 """
 
 import logging
@@ -16,7 +17,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from digest.errors import UsageError
 from digest.web.answers import SECURITY
@@ -38,7 +39,11 @@ _WHOLE = 20.0
 _GRACE = 5.0
 """Seconds that answers in hand may take when the server is told to end."""
 _HEADERS, _BODY = 16_384, 65_536
-"""Bytes; nothing that is asked for here has a body."""
+"""Bytes; only the forms by which people subscribe are sent with a body."""
+_WRITERS = 4
+"""Threads for what changes something."""
+_PROXY = "127.0.0.1"
+"""Who is believed when it says for whom it asks."""
 _WAITING = 1024
 """Connections that the machine keeps waiting until they are let in."""
 
@@ -105,6 +110,16 @@ class _Listener(TcpWSGIServer):
 
     channel_class = _Channel
 
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - as waitress makes it
+        super().__init__(*given, **named)
+        self.writers = ThreadedTaskDispatcher()
+        self.writers.set_thread_count(_WRITERS)
+
+    def add_task(self, task: Any) -> None:  # noqa: ANN401 - a channel with a request
+        """Let a request be answered, each by itself: by those who write, if it is to change something."""
+        writes = getattr(task.requests[0], "command", "") == "POST"
+        (self.writers if writes else self.task_dispatcher).add_task(task)
+
 
 @dataclass(slots=True)
 class Server:
@@ -142,7 +157,8 @@ class Server:
     def close(self) -> None:
         """Give everything back."""
         server = self._server
-        server.task_dispatcher.shutdown(timeout=_GRACE)
+        for threads in (server.task_dispatcher, server.writers):
+            threads.shutdown(timeout=_GRACE)
         for channel in self._channels():
             channel.handle_close()
         server.close()
@@ -241,6 +257,8 @@ def listen(application: Any, host: str, port: int, threads: int, warn: Callable[
         max_request_header_size=_HEADERS,
         max_request_body_size=_BODY,
         asyncore_use_poll=True,
+        trusted_proxy=_PROXY,
+        trusted_proxy_headers={"x-forwarded-for"},
         clear_untrusted_proxy_headers=True,
         expose_tracebacks=False,
     )
