@@ -173,8 +173,9 @@ def _cull(herd: _Herd, box: Box, kills: int, chosen: Random) -> int:
             break
         living = herd.living()
         if living:
-            os.kill(chosen.choice(living), signal.SIGKILL)
-            killed += 1
+            with suppress(ProcessLookupError):  # it has ended since
+                os.kill(chosen.choice(living), signal.SIGKILL)
+                killed += 1
             until = time.monotonic() + _PATIENCE
         assert time.monotonic() < until, "nothing is sent"
     return killed
